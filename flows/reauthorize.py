@@ -62,7 +62,7 @@ ANSWERS = ("mend_check_again", "mend_fixed", "mend_skip", "mend_back", "mend_upd
            "mend_choose", "mend_helpful", "mend_not_helpful", "why", "status", "help", "no")  # fmt: skip
 # Looking again harms nobody; what goes outward, gives up or goes on without proof is for the owner or an admin.
 HARMLESS = frozenset({"mend_check_again", "mend_fixed", "mend_take_over", "mend_choose", "why", "status", "help",
-                      "mend_helpful", "mend_not_helpful"})  # fmt: skip
+                      "mend_helpful", "mend_not_helpful", "unclear"})  # fmt: skip
 ALWAYS_FRESH = frozenset({"mend_take_over", "mend_resume", "mend_helpful", "mend_not_helpful"})
 HELP = {"check_network": ("mend_check_again", "mend_skip", "mend_escalate"),
         "check_status": ("mend_check_again", "mend_skip", "mend_escalate"),
@@ -108,7 +108,7 @@ def _look(case: Case, step: str) -> None:
     case.run += 1
     drop = STEPS[STEPS.index(step) :] if step in STEPS else STEPS
     case.findings = [f for f in case.findings if f.step not in drop]
-    case.orders.append(run(step))
+    case.orders.extend([Order("progress"), run(step)])
 
 
 def _enter(data: EventData) -> None:
@@ -253,7 +253,7 @@ def _answered(case: Case, event: Event) -> bool:
         return False
     if case.state == "escalated" and answer not in ("mend_resume", "mend_cancel", "mend_take_over", "status"):
         return False
-    return ANSWERED[answer](case, event)
+    return ANSWERED[answer](case, event) if answer in ANSWERED else False
 
 
 def _settle(case: Case, event: Event) -> None:
@@ -341,6 +341,11 @@ def _tell(template: str, **params: Any) -> Callable[[Case, Event], bool]:
     return tell
 
 
+def _unclear(case: Case, event: Event) -> bool:
+    case.orders.append(whisper(event.user, "cannot_read"))
+    return False
+
+
 def _take_over(case: Case, event: Event) -> bool:
     if case.owner == event.user:
         return False
@@ -365,6 +370,7 @@ ANSWERED: dict[str, Callable[[Case, Event], bool]] = {
     "mend_escalate": _move("escalate"), "mend_confirm_ticket": _confirm, "mend_cancel": _move("cancel"),
     "mend_take_over": _take_over, "mend_resume": _move("resume"), "mend_helpful": _rate(True),
     "mend_not_helpful": _rate(False), "no": _no, "why": _tell("why"), "status": _tell("status"), "help": _tell("help"),
+    "unclear": _unclear,
 }  # fmt: skip
 HANDLERS: dict[str, Callable[[Case, Event], bool]] = {
     "opened": _opened, "checked": _checked, "due": _due, "ticket": _ticket, "answered": _answered,

@@ -1,0 +1,6 @@
+"""Alembic's entry: `bot.store.migrate` hands its own connection over, so that all is one transaction."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"], transactional_ddl=True)
+context.run_migrations()
