@@ -47,7 +47,9 @@ class Fresh:
         return self.current
 
 
-def serve(path: Path | None, roles: str | tuple[str, ...] = ROLES, host: str = "127.0.0.1", port: int | None = None) -> int:
+def serve(
+    path: Path | None, roles: str | tuple[str, ...] = ROLES, host: str = "127.0.0.1", port: int | None = None
+) -> int:
     """Run the bot until SIGTERM or Ctrl-C; 0 after draining."""
     env = Environment.read(os.environ)
     logs.set_up(env.log)
@@ -56,15 +58,23 @@ def serve(path: Path | None, roles: str | tuple[str, ...] = ROLES, host: str = "
     if unknown := set(wanted) - set(ROLES):
         raise SettingsError(f"--roles: {', '.join(sorted(unknown))} is not a role; choose from {', '.join(ROLES)}")
     if not env.slack_bot_token:
-        raise SettingsError("SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-...) of your app; `mend doctor` checks it")
+        raise SettingsError(
+            "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-...) of your app; `mend doctor` checks it"
+        )
     if "slack" in wanted and not env.slack_app_token and not env.slack_signing_secret:
-        raise SettingsError("set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): without one Slack cannot reach Mend")
+        raise SettingsError(
+            "set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): without one Slack cannot reach Mend"
+        )
     settings = Fresh(path)
     child = int(os.environ.get("MEND_CHILD_OF", "0"))
     url = database_url()
     if not child:
         migrate(url)
-    run = _work(url, env, settings, child) if wanted == ("worker",) else _front(url, env, settings, wanted, host, port, path)
+    run = (
+        _work(url, env, settings, child)
+        if wanted == ("worker",)
+        else _front(url, env, settings, wanted, host, port, path)
+    )
     if sys.platform != "win32":
         import uvloop
 
@@ -85,14 +95,23 @@ async def _work(url: str, env: Environment, settings: Fresh, child: int) -> int:
     return 0
 
 
-async def _front(url: str, env: Environment, settings: Fresh, roles: tuple[str, ...], host: str, port: int | None, path: Path | None) -> int:
+async def _front(
+    url: str, env: Environment, settings: Fresh, roles: tuple[str, ...], host: str, port: int | None, path: Path | None
+) -> int:
     """Acknowledgements and pages; the worker is a child, so that no check can delay an acknowledgement."""
     from bot.slack.connect import SlackSide
     from bot.web.app import web_app
 
     store = Store(url)
     await store.open()
-    slack = SlackSide(store, settings, env.slack_bot_token or "", env.slack_app_token or "", env.slack_signing_secret or "", env.slack_api_url)
+    slack = SlackSide(
+        store,
+        settings,
+        env.slack_bot_token or "",
+        env.slack_app_token or "",
+        env.slack_signing_secret or "",
+        env.slack_api_url,
+    )
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
@@ -102,13 +121,22 @@ async def _front(url: str, env: Environment, settings: Fresh, roles: tuple[str, 
             await slack.start()
 
         async def readiness() -> dict[str, bool]:
-            return {"database": await ready(store), "slack": "slack" not in roles or await slack.connected(),
-                    "worker": worker is None or not worker.done()}  # fmt: skip
+            return {
+                "database": await ready(store),
+                "slack": "slack" not in roles or await slack.connected(),
+                "worker": worker is None or not worker.done(),
+            }
 
         by_http = "slack" in roles and slack.http is not None
-        server = _web_server(web_app(readiness, slack.events if by_http else None), host, port, needed=by_http or port is not None)
+        server = _web_server(
+            web_app(readiness, slack.events if by_http else None), host, port, needed=by_http or port is not None
+        )
         web = asyncio.create_task(server.serve()) if server else None
-        log.info("Mend is ready: %s%s", "Socket Mode" if slack.handler else "HTTP", f", http://{host}:{port or DEFAULT_PORT}" if server else "")
+        log.info(
+            "Mend is ready: %s%s",
+            "Socket Mode" if slack.handler else "HTTP",
+            f", http://{host}:{port or DEFAULT_PORT}" if server else "",
+        )
         await stop.wait()
         if server and web:
             server.should_exit = True
@@ -146,7 +174,15 @@ def _web_server(app: object, host: str, port: int | None, *, needed: bool) -> _S
 
 async def _keep_worker(url: str, path: Path | None, stop: asyncio.Event) -> None:
     """Start the worker process, and again when it dies; on stop let it finish what it does."""
-    command = [sys.executable, "-m", "bot.cli", "serve", "--roles", "worker", *(["--config", str(path)] if path else [])]
+    command = [
+        sys.executable,
+        "-m",
+        "bot.cli",
+        "serve",
+        "--roles",
+        "worker",
+        *(["--config", str(path)] if path else []),
+    ]
     env = {**os.environ, "MEND_DATABASE_URL": url, "MEND_CHILD_OF": str(os.getpid())}
     stopped = asyncio.create_task(stop.wait())
     while not stop.is_set():
@@ -182,13 +218,22 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     demo = Demo(url, where)
     demo.start()
     config = where / "mend.yml"
-    config.write_text(yaml.safe_dump({"connections": demo.connections(), "access": {"admins": ["U0BOB"]},
-                                      "reminders": {"poll_seconds": 5}}, sort_keys=False))  # fmt: skip
+    config.write_text(
+        yaml.safe_dump(
+            {"connections": demo.connections(), "access": {"admins": ["U0BOB"]}, "reminders": {"poll_seconds": 5}},
+            sort_keys=False,
+        )
+    )
     slack = LocalSlack(actions=demo.actions())
     runner = run_local_slack("127.0.0.1", port, slack)
     runner.start()
-    os.environ.update(SLACK_BOT_TOKEN=slack.bot_token, SLACK_APP_TOKEN=slack.app_token, SLACK_SIGNING_SECRET=slack.signing_secret,
-                      SLACK_API_URL=runner.api_url, MEND_DATABASE_URL=url)  # fmt: skip
+    os.environ.update(
+        SLACK_BOT_TOKEN=slack.bot_token,
+        SLACK_APP_TOKEN=slack.app_token,
+        SLACK_SIGNING_SECRET=slack.signing_secret,
+        SLACK_API_URL=runner.api_url,
+        MEND_DATABASE_URL=url,
+    )
     announce(f"The local Slack is at {runner.url}  (type /mend warehouse; Ctrl-C ends it)")
     if open_browser:
         webbrowser.open(runner.url)

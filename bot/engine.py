@@ -44,11 +44,20 @@ def role_of(case: Case, event: Event, settings: Settings, *, reader: bool) -> st
 def open_case(case_id: str, event: Event, settings: Settings) -> Case:
     data = event.data
     return Case(
-        id=case_id, team=data["team"], channel=data["channel"], owner=event.user, opened_at=event.at,
-        thread=data.get("thread", ""), connection=data.get("connection", ""), connector=data.get("connector", ""),
-        regeneration=data.get("regeneration", "update_credentials"), reported=data.get("reported", ""),
-        has_desk=settings.desk is not None, changed_at=event.at, choices=list(data.get("choices", [])),
-    )  # fmt: skip
+        id=case_id,
+        team=data["team"],
+        channel=data["channel"],
+        owner=event.user,
+        opened_at=event.at,
+        thread=data.get("thread", ""),
+        connection=data.get("connection", ""),
+        connector=data.get("connector", ""),
+        regeneration=data.get("regeneration", "update_credentials"),
+        reported=data.get("reported", ""),
+        has_desk=settings.desk is not None,
+        changed_at=event.at,
+        choices=list(data.get("choices", [])),
+    )
 
 
 def _timings(settings: Settings) -> dict[str, float]:
@@ -64,8 +73,13 @@ async def handle(store: Store, case_id: str, raw: Mapping[str, Any], settings: S
         if body is None and event.kind != "opened":
             return
         case = Case.from_dict(body) if body else open_case(case_id, event, settings)
-        event = Event(**{**raw, "role": role_of(case, event, settings, reader=reader),
-                         "data": {**event.data, **_timings(settings)}})  # fmt: skip
+        event = Event(
+            **{
+                **raw,
+                "role": role_of(case, event, settings, reader=reader),
+                "data": {**event.data, "timings": _timings(settings)},
+            }
+        )
         before = case.state
         FLOWS[case.flow].advance(case, event)
         await store.save(connection, case.to_dict())
@@ -76,9 +90,15 @@ async def handle(store: Store, case_id: str, raw: Mapping[str, Any], settings: S
 def _entry(case: Case, event: Event, before: str) -> dict[str, Any]:
     """One line of history: labels only, no text that somebody typed."""
     finding = case.finding
-    return {"event": event.kind, "answer": event.data.get("answer"), "from": before, "to": case.state,
-            "version": case.version, "cause": finding.cause if finding else None,
-            "code": finding.code if finding else None}  # fmt: skip
+    return {
+        "event": event.kind,
+        "answer": event.data.get("answer"),
+        "from": before,
+        "to": case.state,
+        "version": case.version,
+        "cause": finding.cause if finding else None,
+        "code": finding.code if finding else None,
+    }
 
 
 async def _give_orders(store: Store, connection: AsyncConnection, case: Case, event: Event) -> None:
@@ -89,5 +109,12 @@ async def _give_orders(store: Store, connection: AsyncConnection, case: Case, ev
         if order.name == "root" and n != last_root and n != 0:
             continue
         lane = lanes.get(order.name, f"say:{case.id}")
-        await store.defer(connection, "perform", lane, name=order.name, args=dict(order.args),
-                          key=f"{case.id}.{mark}.{n}", snapshot=case.to_dict())  # fmt: skip
+        await store.defer(
+            connection,
+            "perform",
+            lane,
+            name=order.name,
+            args=dict(order.args),
+            key=f"{case.id}.{mark}.{n}",
+            snapshot=case.to_dict(),
+        )

@@ -32,11 +32,23 @@ def _redact(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[s
 
 def set_up(form: str = "text", level: int = logging.INFO) -> None:
     """`form` is text or json (MEND_LOG)."""
-    last = structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    shared: list[Any] = [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name,
-                         structlog.processors.TimeStamper(fmt="iso", utc=True), structlog.processors.format_exc_info, _redact]  # fmt: skip
+    last = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    shared: list[Any] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=[
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]))  # fmt: skip
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
+        )
+    )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("mend").setLevel(level)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from flows.core.sheet import sheet
+
 from bot.settings import Settings
 from flows.core.case import Case
 from flows.core.flow import STEPS
-from flows.core.sheet import sheet
 
 
 def connection_view(settings: Settings, name: str) -> dict[str, Any]:
@@ -18,16 +19,24 @@ def connection_view(settings: Settings, name: str) -> dict[str, Any]:
         return {}
     known = sheet(connection.connector)
     return {
-        "name": name, "connector": connection.connector, "title": known.title, "driver": known.driver,
-        "settings": dict(connection.settings), "secret_refs": connection.secret_refs(), "tables": list(connection.tables),
-        "owner": connection.owner or "", "regeneration": known.regeneration.model_dump() if known.regeneration else {},
-        "docs": [str(link) for link in known.docs], "user": str(connection.settings.get("user", "")),
+        "name": name,
+        "connector": connection.connector,
+        "title": known.title,
+        "driver": known.driver,
+        "settings": dict(connection.settings),
+        "secret_refs": connection.secret_refs(),
+        "tables": list(connection.tables),
+        "owner": connection.owner or "",
+        "regeneration": known.regeneration.model_dump() if known.regeneration else {},
+        "docs": [str(link) for link in known.docs],
+        "user": str(connection.settings.get("user", "")),
         "host": str(connection.settings.get("host", "")),
-    }  # fmt: skip
+    }
 
 
 def choices(settings: Settings, health: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The connections for the picker, broken ones first."""
+
     def broken(name: str) -> bool:
         return name in health and health[name].verdict == "bad"
 
@@ -47,20 +56,48 @@ def _checks(case: Case, settings: Settings) -> list[dict[str, Any]]:
     tasks = []
     for check in checks_of(sheet(connection.connector)):
         found = seen.get(check.name)
-        status = {"good": "complete", "bad": "error", "unclear": "complete", "skipped": "complete"}[found.verdict] if found else (
-            "in_progress" if running == STATE_OF_STEP.get(check.step) or running == "confirming_recovery" else "pending")
-        tasks.append({"task_id": check.name, "name": check.name, "claim": check.claim, "step": check.step, "status": status,
-                      "verdict": found.verdict if found else "", "evidence": found.evidence if found else "",
-                      "took_ms": found.took_ms if found else 0})  # fmt: skip
+        status = (
+            {"good": "complete", "bad": "error", "unclear": "complete", "skipped": "complete"}[found.verdict]
+            if found
+            else (
+                "in_progress"
+                if running == STATE_OF_STEP.get(check.step) or running == "confirming_recovery"
+                else "pending"
+            )
+        )
+        tasks.append(
+            {
+                "task_id": check.name,
+                "name": check.name,
+                "claim": check.claim,
+                "step": check.step,
+                "status": status,
+                "verdict": found.verdict if found else "",
+                "evidence": found.evidence if found else "",
+                "took_ms": found.took_ms if found else 0,
+            }
+        )
     return sorted(tasks, key=lambda t: STEPS.index(str(t["step"])))
 
 
-STATE_OF_STEP = {"check_status": "checking_status", "check_network": "checking_network",
-                 "verify_credentials": "verifying_credentials", "check_permissions": "checking_permissions"}  # fmt: skip
+STATE_OF_STEP = {
+    "check_status": "checking_status",
+    "check_network": "checking_network",
+    "verify_credentials": "verifying_credentials",
+    "check_permissions": "checking_permissions",
+}
 
 
-def case_view(case: Case, settings: Settings, *, step: str, url: str = "", params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def case_view(
+    case: Case, settings: Settings, *, step: str, url: str = "", params: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The view of `messages.render`: case, connection, top finding, checks, params, permalink."""
     top = case.finding
-    return {"case": {**case.to_dict(), "step": step}, "connection": connection_view(settings, case.connection),
-            "finding": top.to_dict() if top else None, "checks": _checks(case, settings), "params": dict(params or {}), "url": url}  # fmt: skip
+    return {
+        "case": {**case.to_dict(), "step": step},
+        "connection": connection_view(settings, case.connection),
+        "finding": top.to_dict() if top else None,
+        "checks": _checks(case, settings),
+        "params": dict(params or {}),
+        "url": url,
+    }

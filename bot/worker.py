@@ -16,9 +16,9 @@ from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.jobs import Job
 
 from bot import engine
-from bot.effects import Hands, Later
+from bot.effects import Hands
 from bot.settings import Settings
-from bot.slack.sender import Sender, SlackRefused
+from bot.slack.sender import Later, Sender, SlackRefused
 from bot.store import Store, cases, messages, seen
 from flows.core.effects import Event
 
@@ -38,7 +38,9 @@ class Patience(BaseRetryStrategy):
         return RetryDecision(retry_in={"seconds": int(max(1.0, seconds))})
 
 
-def register(jobs: procrastinate.App, store: Store, hands: Hands, sender: Sender, settings: Callable[[], Settings]) -> None:
+def register(
+    jobs: procrastinate.App, store: Store, hands: Hands, sender: Sender, settings: Callable[[], Settings]
+) -> None:
     """The tasks of the queue."""
 
     @jobs.task(name="handle", retry=Patience())
@@ -53,7 +55,7 @@ def register(jobs: procrastinate.App, store: Store, hands: Hands, sender: Sender
 
     @jobs.task(name="flush", retry=Patience())
     async def flush(key: str) -> None:
-        await hands.flush(key)
+        await hands.voice.flush(key)
 
     @jobs.task(name="tell", retry=Patience())
     async def tell(channel: str, user: str, thread: str, payload: dict[str, Any]) -> None:
@@ -78,13 +80,22 @@ async def sweep(store: Store) -> None:
     """Queue what is due: timers of cases, delayed edits, jobs of dead workers."""
     now = time.time()
     async with store.transaction() as connection:
-        due = sa.select(cases.c.id, cases.c.due_at, cases.c.body["due"].astext.label("due"), cases.c.team).where(
-            cases.c.due_at <= now).limit(200).with_for_update(skip_locked=True)  # fmt: skip
+        due = (
+            sa.select(cases.c.id, cases.c.due_at, cases.c.body["due"].astext.label("due"), cases.c.team)
+            .where(cases.c.due_at <= now)
+            .limit(200)
+            .with_for_update(skip_locked=True)
+        )
         for row in (await connection.execute(due)).all():
             event = Event("due", f"due:{row.id}:{row.due_at}", now, data={"due": row.due, "team": row.team})
             await engine.receive(store, connection, row.id, event)
             await connection.execute(cases.update().where(cases.c.id == row.id).values(due_at=None))
-        edits = sa.select(messages.c.key, messages.c.case_id).where(messages.c.due_at <= now).limit(200).with_for_update(skip_locked=True)
+        edits = (
+            sa.select(messages.c.key, messages.c.case_id)
+            .where(messages.c.due_at <= now)
+            .limit(200)
+            .with_for_update(skip_locked=True)
+        )
         for edit in (await connection.execute(edits)).all():
             await store.defer(connection, "flush", f"say:{edit.case_id}", key=edit.key)
             await connection.execute(messages.update().where(messages.c.key == edit.key).values(due_at=None))
@@ -122,8 +133,14 @@ async def work(store: Store, sender: Sender, settings: Callable[[], Settings], *
         background.append(asyncio.create_task(_until_orphaned(child_of)))
     try:
         await store.jobs.run_worker_async(
-            concurrency=80, delete_jobs="successful", fetch_job_polling_interval=1.0, update_heartbeat_interval=1.5,
-            stalled_worker_timeout=DEAD_AFTER, shutdown_graceful_timeout=20, install_signal_handlers=True)  # fmt: skip
+            concurrency=80,
+            delete_jobs="successful",
+            fetch_job_polling_interval=1.0,
+            update_heartbeat_interval=1.5,
+            stalled_worker_timeout=DEAD_AFTER,
+            shutdown_graceful_timeout=20,
+            install_signal_handlers=True,
+        )
     finally:
         for task in background:
             task.cancel()

@@ -50,8 +50,16 @@ def check(step: str, name: str) -> Callable[[Callable[[Target], Finding]], Calla
     return keep
 
 
-def finding(name: str, verdict: Verdict, code: str | None = None, cause: str | None = None, *,
-            evidence: str = "", alternatives: tuple[str, ...] = (), **facts: Any) -> Finding:
+def finding(
+    name: str,
+    verdict: Verdict,
+    code: str | None = None,
+    cause: str | None = None,
+    *,
+    evidence: str = "",
+    alternatives: tuple[str, ...] = (),
+    **facts: Any,
+) -> Finding:
     """A Finding of the registered check `name`."""
     return Finding(CHECKS[name].step, name, verdict, cause, code, alternatives, evidence, facts)
 

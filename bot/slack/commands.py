@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from flows.core.sheet import sheet
 from rapidfuzz import fuzz, process
 
 from bot.settings import Settings
-from flows.core.sheet import sheet
 
 VERBS = frozenset({"status", "resume", "help"})
 # 80 of 100 lets one or two wrong letters pass ("wharehouse") and keeps "orders-eu" apart from "orders-us".
@@ -46,8 +46,11 @@ def of_connection(settings: Settings, name: str) -> dict[str, Any]:
     """What an event says of the chosen connection."""
     connection = settings.connections[name]
     regeneration = sheet(connection.connector).regeneration
-    return {"connection": name, "connector": connection.connector,
-            "regeneration": regeneration.kind if regeneration else "update_credentials"}  # fmt: skip
+    return {
+        "connection": name,
+        "connector": connection.connector,
+        "regeneration": regeneration.kind if regeneration else "update_credentials",
+    }
 
 
 def named_in(text: str, settings: Settings) -> str:

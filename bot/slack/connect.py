@@ -51,12 +51,18 @@ class SlackSide:
         self.session = aiohttp.ClientSession()
         client = AsyncWebClient(token=self.bot_token, base_url=self.base_url, session=self.session)
         await self._sign_in(client)
-        app = AsyncApp(client=client, signing_secret=self.signing_secret or "none", process_before_response=True,
-                       authorize=self._authorize, request_verification_enabled=bool(self.signing_secret))  # fmt: skip
+        app = AsyncApp(
+            client=client,
+            signing_secret=self.signing_secret or "none",
+            process_before_response=True,
+            authorize=self._authorize,
+            request_verification_enabled=bool(self.signing_secret),
+        )
         Listeners(self.store, self.settings, lambda: str(self.who.get("user_id", ""))).attach(app)
         if self.app_token:
-            self.handler = AsyncSocketModeHandler(app, self.app_token, web_client=AsyncWebClient(
-                token=self.app_token, base_url=self.base_url))  # fmt: skip
+            self.handler = AsyncSocketModeHandler(
+                app, self.app_token, web_client=AsyncWebClient(token=self.app_token, base_url=self.base_url)
+            )
             await self.handler.connect_async()
         else:
             self.http = AsyncSlackRequestHandler(app)
@@ -66,13 +72,22 @@ class SlackSide:
             self.who = dict((await client.auth_test()).data)
         except SlackApiError as error:
             name = error.response.get("error", "unknown") if isinstance(error.response.data, dict) else "unknown"
-            raise SlackError(f"Slack does not accept SLACK_BOT_TOKEN ({name}): copy the Bot User OAuth Token of the installed app") from None
+            raise SlackError(
+                f"Slack does not accept SLACK_BOT_TOKEN ({name}): copy the Bot User OAuth Token of the installed app"
+            ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise SlackError(f"Slack is not reachable at {self.base_url} ({type(error).__name__}): check SLACK_API_URL and the way out") from None
+            raise SlackError(
+                f"Slack is not reachable at {self.base_url} ({type(error).__name__}): check SLACK_API_URL and the way out"
+            ) from None
 
     async def _authorize(self, **_: Any) -> AuthorizeResult:
-        return AuthorizeResult(enterprise_id=self.who.get("enterprise_id"), team_id=self.who.get("team_id"),
-                               bot_token=self.bot_token, bot_id=self.who.get("bot_id"), bot_user_id=self.who.get("user_id"))  # fmt: skip
+        return AuthorizeResult(
+            enterprise_id=self.who.get("enterprise_id"),
+            team_id=self.who.get("team_id"),
+            bot_token=self.bot_token,
+            bot_id=self.who.get("bot_id"),
+            bot_user_id=self.who.get("user_id"),
+        )
 
     async def events(self, request: Request) -> Response:
         if self.http is None:

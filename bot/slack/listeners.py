@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from slack_bolt.async_app import AsyncApp, AsyncAck
+from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.engine import new_case_id, receive
 from bot.settings import Settings
@@ -41,7 +41,7 @@ class Listeners:
     async def ignored(self, ack: AsyncAck) -> None:
         await ack()
 
-    # /mend ---------------------------------------------------------------------------------------------------------
+    # /mend ------------------------------------------------------------
 
     async def command(self, ack: AsyncAck, body: Body) -> None:
         try:
@@ -77,7 +77,9 @@ class Listeners:
             return render.ephemeral("starting", {"connection": asked.connection, "asked": asked.asked})
         if asked.verb == "unknown":
             names = sorted(settings.connections)
-            return render.ephemeral("unknown_connection", {"asked": asked.asked, "near": list(asked.near), "names": names[:20]})
+            return render.ephemeral(
+                "unknown_connection", {"asked": asked.asked, "near": list(asked.near), "names": names[:20]}
+            )
         return render.ephemeral("usage", {"names": sorted(settings.connections)[:20]})
 
     async def _open(self, asked: Wish, place: dict[str, str], user: str, key: str, **more: Any) -> None:
@@ -101,12 +103,13 @@ class Listeners:
                 data = {"team": place["team"], "answer": "mend_resume"}
                 await receive(self.store, connection, here[0].id, Event("answered", key, time.time(), user, data=data))
         if verb == "resume":
-            return render.ephemeral("starting" if here else "resume_none",
-                                    {"connection": here[0].connection, "asked": ""} if here else {})  # fmt: skip
+            return render.ephemeral(
+                "starting" if here else "resume_none", {"connection": here[0].connection, "asked": ""} if here else {}
+            )
         listed = [{"connection": r.connection, "state": r.state, "permalink": r.permalink} for r in rows]
         return render.ephemeral("status_list", {"cases": listed})
 
-    # Buttons ---------------------------------------------------------------------------------------------------------
+    # Buttons ------------------------------------------------------------
 
     async def action(self, ack: AsyncAck, body: Body) -> None:
         try:
@@ -130,17 +133,22 @@ class Listeners:
             if name not in self.settings().connections:
                 return
             data.update(of_connection(self.settings(), name))
-        key = f"act:{team}:{body.get('trigger_id', '')}:{action.get('action_ts', '')}:{action['action_id']}:{user['id']}:{parts[0]}:{parts[2]}"
+        click = (body.get("trigger_id"), action.get("action_ts"), action["action_id"], user["id"], parts[0], parts[2])
+        key = ":".join(["act", team, *(str(part or "") for part in click)])
         async with self.store.transaction() as connection:
             stored = await self.store.load(connection, parts[0])
             if stored and stored["team"] == team:
-                await receive(self.store, connection, parts[0], Event("answered", key, time.time(), str(user["id"]), data=data))
+                await receive(
+                    self.store, connection, parts[0], Event("answered", key, time.time(), str(user["id"]), data=data)
+                )
 
-    # Shortcut ----------------------------------------------------------------------------------------------------------
+    # Shortcut ------------------------------------------------------------
 
     async def shortcut(self, ack: AsyncAck, body: Body) -> None:
         try:
-            if body.get("callback_id") == "mend_troubleshoot" and not self._refused(self.settings(), str(body["channel"]["id"])):
+            if body.get("callback_id") == "mend_troubleshoot" and not self._refused(
+                self.settings(), str(body["channel"]["id"])
+            ):
                 await self._shortcut(body)
         except Exception:
             log.exception("a shortcut could not be kept")
@@ -155,12 +163,15 @@ class Listeners:
         found = await asyncio.to_thread(explain, text)
         name = named_in(text, self.settings())
         reported = f"{found.cause} {found.code or ''}".strip() if found.cause else ""
-        place = {"team": str(body["team"]["id"]), "channel": str(body["channel"]["id"]),
-                 "thread": str(message.get("thread_ts") or message["ts"])}  # fmt: skip
+        place = {
+            "team": str(body["team"]["id"]),
+            "channel": str(body["channel"]["id"]),
+            "thread": str(message.get("thread_ts") or message["ts"]),
+        }
         key = f"cut:{place['team']}:{body.get('trigger_id')}:{body.get('action_ts')}"
         await self._open(Wish("open" if name else "pick", name), place, str(body["user"]["id"]), key, reported=reported)
 
-    # Events ------------------------------------------------------------------------------------------------------------
+    # Events ------------------------------------------------------------
 
     async def event(self, body: Body) -> None:
         event, team = body["event"], str(body.get("team_id", ""))
@@ -182,14 +193,26 @@ class Listeners:
         thread, text = event.get("thread_ts"), str(event.get("text") or "")
         author = event.get("user_team") or event.get("source_team") or team
         key = f"msg:{team}:{channel}:{ts}"
-        if (thread or channel.startswith("D")) and await self._answer(team, channel, thread, str(user), text, key, author != team):
+        if (thread or channel.startswith("D")) and await self._answer(
+            team, channel, thread, str(user), text, key, author != team
+        ):
             return
         direct = event.get("channel_type") == "im" or channel.startswith("D")
         if event["type"] == "app_mention" or (direct and not thread):
-            await self._ask(re.sub(rf"<@{re.escape(self.bot_user())}(\|[^>]*)?>", " ", text), team, channel, str(thread or ""), str(user), key, direct)
+            await self._ask(
+                re.sub(rf"<@{re.escape(self.bot_user())}(\|[^>]*)?>", " ", text),
+                team,
+                channel,
+                str(thread or ""),
+                str(user),
+                key,
+                direct,
+            )
 
-    async def _answer(self, team: str, channel: str, thread: str | None, user: str, text: str, key: str, stranger: bool) -> bool:
-        """A word in a case's thread, or in the direct message with the person's own open case. True when it was ours."""
+    async def _answer(
+        self, team: str, channel: str, thread: str | None, user: str, text: str, key: str, stranger: bool
+    ) -> bool:
+        """A word in a case's thread, or in a direct message to the person's open case. True when it was ours."""
         async with self.store.transaction() as connection:
             if thread:
                 row = await self.store.case_in_thread(connection, team, channel, str(thread))
@@ -205,7 +228,13 @@ class Listeners:
                 if not (body["waiting"] and body["owner"] == user and len(text) <= 40):
                     return True
                 data = {"answer": "unclear"}
-            event = Event("answered", key, time.time(), user, data={"team": team, **data, **({"stranger": True} if stranger else {})})
+            event = Event(
+                "answered",
+                key,
+                time.time(),
+                user,
+                data={"team": team, **data, **({"stranger": True} if stranger else {})},
+            )
             await receive(self.store, connection, row.id, event)
         return True
 
@@ -231,10 +260,16 @@ class Listeners:
         if asked.verb in ("open", "pick") and settings.connections:
             await self._open(asked, place, user, key)
             return
-        reply = self._reply(asked, settings) if asked.verb not in ("status", "resume") else await self._own_cases(asked.verb, place, user, key)
+        reply = (
+            self._reply(asked, settings)
+            if asked.verb not in ("status", "resume")
+            else await self._own_cases(asked.verb, place, user, key)
+        )
         async with self.store.transaction() as connection:
             if await self.store.first_time(connection, key + ":said"):
-                await self.store.defer(connection, "tell", f"tell:{channel}", channel=channel, user=user, thread=thread, payload=reply)
+                await self.store.defer(
+                    connection, "tell", f"tell:{channel}", channel=channel, user=user, thread=thread, payload=reply
+                )
 
 
 def _all_text(message: Body) -> str:

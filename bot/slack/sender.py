@@ -11,8 +11,26 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 log = logging.getLogger("mend.slack")
-PASSING = frozenset({"internal_error", "fatal_error", "service_unavailable", "request_timeout", "ratelimited", "rate_limited",
-                     "team_added_to_org", "message_limit_exceeded"})  # fmt: skip
+PASSING = frozenset(
+    {
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+        "request_timeout",
+        "ratelimited",
+        "rate_limited",
+        "team_added_to_org",
+        "message_limit_exceeded",
+    }
+)
+
+
+class Later(Exception):
+    """Try this order again after so many seconds."""
+
+    def __init__(self, why: str, seconds: float) -> None:
+        super().__init__(why)
+        self.seconds = seconds
 
 
 class SlackRefused(Exception):
@@ -36,8 +54,9 @@ class Sender:
     def client(self) -> AsyncWebClient:
         if self._client is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
-            self._client = AsyncWebClient(token=self._token, base_url=self._base_url, session=self._session,
-                                          timeout=15, retry_handlers=[])  # fmt: skip
+            self._client = AsyncWebClient(
+                token=self._token, base_url=self._base_url, session=self._session, timeout=15, retry_handlers=[]
+            )
         return self._client
 
     async def close(self) -> None:

@@ -33,5 +33,11 @@ def web_app(readiness: Callable[[], Awaitable[dict[str, bool]]], slack_events: A
             return PlainTextResponse("too large\n", status_code=413)
         return await slack_events(request)
 
-    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics),
-                             Route("/slack/events", events, methods=["POST"])])  # fmt: skip
+    return Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+            Route("/slack/events", events, methods=["POST"]),
+        ]
+    )

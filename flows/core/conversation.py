@@ -1,0 +1,278 @@
+"""How any flow's case hears events: answers, findings, timers, tickets. The flow itself says where the arrows lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from transitions import Machine
+
+from flows.core.case import CLOSED, Case
+from flows.core.effects import Event, Order, run, say, whisper
+from flows.core.finding import Finding
+from flows.core.flow import STEP_OF, STEPS
+
+# Looking again harms nobody; what goes outward, gives up or goes on without proof is for the owner or an admin.
+HARMLESS = frozenset(
+    {"mend_check_again", "mend_fixed", "mend_take_over", "mend_choose", "mend_helpful", "mend_not_helpful"}
+    | {"why", "status", "help", "unclear"}
+)
+ALWAYS_FRESH = frozenset({"mend_take_over", "mend_resume", "mend_helpful", "mend_not_helpful"})
+AFTER_ESCALATION = frozenset({"mend_resume", "mend_cancel", "mend_take_over", "status"})
+Hear = Callable[[Case, Event], bool]
+
+
+def ask(case: Case, template: str, buttons: tuple[str, ...], **params: Any) -> None:
+    """Put one question. Its version makes every older button stale."""
+    case.version += 1
+    case.waiting = True
+    case.orders.append(say(template, buttons=buttons, question=True, **params))
+
+
+def look(case: Case, step: str) -> None:
+    """Run the checks of a step; findings of it and of later steps no longer count."""
+    case.waiting = False
+    case.run += 1
+    drop = STEPS[STEPS.index(step) :] if step in STEPS else STEPS
+    case.findings = [f for f in case.findings if f.step not in drop]
+    case.orders.extend([Order("progress"), run(step)])
+
+
+def set_timer(case: Case, event: Event) -> None:
+    """A waiting question is nudged once and then expires; a parked case looks again by itself."""
+    after = {"nudge": 1800.0, "expire": 86400.0, "poll": 60.0, **event.data.get("timings", {})}
+    if case.state == "waiting_for_provider":
+        case.due = "poll"
+    elif case.waiting:
+        case.due = "expire" if event.kind == "due" else "nudge"
+    else:
+        case.due = ""
+    case.due_at = event.at + after[case.due] if case.due else None
+
+
+class Conversation:
+    """Events in, orders out, for one flow's machine."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        explain: Callable[[Case], None],
+        guide: Callable[[Case, str], None],
+        checking: Sequence[str],
+    ) -> None:
+        self.machine, self.explain, self.guide, self.checking = machine, explain, guide, frozenset(checking)
+        self.hear: dict[str, Hear] = {
+            "opened": self.opened,
+            "checked": self.checked,
+            "due": self.due,
+            "ticket": self.ticket,
+            "answered": self.answered,
+        }
+        self.answers: dict[str, Hear] = {
+            "mend_choose": self.choose,
+            "mend_check_again": self.again,
+            "mend_fixed": self.fixed,
+            "mend_skip": self.move("skipped"),
+            "mend_back": self.move("back"),
+            "mend_update_credentials": self.show_guide,
+            "mend_reauthorize": self.show_guide,
+            "mend_rotate": self.show_guide,
+            "mend_escalate": self.escalate,
+            "mend_confirm_ticket": self.confirm,
+            "no": self.no,
+            "mend_cancel": self.move("cancel"),
+            "mend_take_over": self.take_over,
+            "mend_resume": self.move("resume"),
+            "mend_helpful": rate(True),
+            "mend_not_helpful": rate(False),
+            "why": tell("why"),
+            "status": tell("status"),
+            "help": tell("help"),
+            "unclear": unclear,
+        }
+
+    def advance(self, case: Case, event: Event) -> bool:
+        """Move `case` by `event`; orders for the hands are left in `case.orders`. True when it changed anything."""
+        changed = self.hear[event.kind](case, event)
+        if changed:
+            case.changed_at = event.at
+            set_timer(case, event)
+            case.orders.append(Order("root"))
+        return changed
+
+    def fire(self, case: Case, trigger: str, event: Event) -> bool:
+        return bool(self.machine.events[trigger].trigger(case, event=event))
+
+    def opened(self, case: Case, event: Event) -> bool:
+        case.orders.append(Order("root"))
+        if case.connection:
+            return self.fire(case, "chosen", event)
+        ask(case, "choose", ("mend_choose", "mend_cancel"))
+        return True
+
+    def checked(self, case: Case, event: Event) -> bool:
+        """A run of checks came back. One of an older run says nothing any more."""
+        if event.data["run"] != case.run or case.state in CLOSED:
+            return False
+        seen = [Finding.from_dict(raw) for raw in event.data["findings"]]
+        steps = {f.step for f in seen}
+        case.findings = [f for f in case.findings if f.step not in steps] + seen
+        parked = case.state == "waiting_for_provider"
+        if not parked:
+            case.orders.append(Order("progress"))
+        bad = case.finding
+        if bad is None or bad.step not in steps:
+            if parked:
+                case.orders.append(say("provider_back"))
+            return self.fire(case, "passed", event)
+        if not parked and not self.fire(case, "failed", event):
+            self.explain(case)
+        return True
+
+    def due(self, case: Case, event: Event) -> bool:
+        if event.data["due"] != case.due or not case.due:
+            return False
+        if case.due == "poll":
+            case.run += 1
+            case.orders.append(run("check_status"))
+        elif case.due == "nudge":
+            case.orders.append(say("nudge"))
+        else:
+            return self.fire(case, "expire", event)
+        return True
+
+    def ticket(self, case: Case, event: Event) -> bool:
+        """The desk answered. A ticket that comes late, after the case was closed, is still told."""
+        if event.data.get("url") is not None:
+            case.ticket = {"url": str(event.data["url"]), "id": str(event.data.get("id", ""))}
+            if not self.fire(case, "ticketed", event):
+                case.orders.append(say("escalated"))
+            return True
+        case.ticket = {"problem": str(event.data["problem"])}
+        case.orders.append(say("desk_down", problem=event.data["problem"]))
+        return True
+
+    def answered(self, case: Case, event: Event) -> bool:
+        """Somebody pressed a button or said its word."""
+        answer, version = event.data["answer"], event.data.get("version")
+        if event.role == "reader":
+            return refuse(case, event, "read_only")
+        if version is not None and version != case.version and answer not in ALWAYS_FRESH:
+            return refuse(case, event, "stale")
+        if event.role == "helper" and answer not in HARMLESS:
+            return refuse(case, event, "not_yours", ("mend_take_over",))
+        if answer not in self.answers or (case.state == "escalated" and answer not in AFTER_ESCALATION):
+            return False
+        return self.answers[answer](case, event)
+
+    # Answers -----------------------------------------------------------------------------------------------------
+
+    def move(self, trigger: str) -> Hear:
+        def moved(case: Case, event: Event) -> bool:
+            before, version, at = case.state, case.version, len(case.orders)
+            if not self.fire(case, trigger, event):
+                return refuse(case, event, "not_now", trigger=trigger)
+            if trigger == "skipped" and STEP_OF[before] not in case.skipped:
+                case.skipped.append(STEP_OF[before])
+            case.tried.append(f"{trigger}:{before}")
+            case.orders.insert(at, settled(event, version))
+            return True
+
+        return moved
+
+    def escalate(self, case: Case, event: Event) -> bool:
+        before = case.state
+        if not self.move("escalate")(case, event):
+            return False
+        case.came_from = before
+        return True
+
+    def again(self, case: Case, event: Event) -> bool:
+        """Check again from the step that failed."""
+        if not case.waiting:
+            return (
+                refuse(case, event, "still_checking")
+                if case.state not in CLOSED
+                else refuse(case, event, "not_now", trigger="again")
+            )
+        if case.state in ("waiting_for_provider", "regenerating_credentials"):
+            return self.move("retried")(case, event)
+        if case.state not in self.checking and case.state != "confirming_recovery":
+            return refuse(case, event, "not_now", trigger="again")
+        case.orders.append(settled(event, case.version))
+        case.tried.append(f"retried:{case.state}")
+        look(case, STEP_OF[case.state])
+        return True
+
+    def fixed(self, case: Case, event: Event) -> bool:
+        return self.again(case, event) if case.state == "confirming_recovery" else self.move("mended")(case, event)
+
+    def show_guide(self, case: Case, event: Event) -> bool:
+        """Update, re-authorize or rotate: show how, for this connector."""
+        if case.state != "regenerating_credentials":
+            return self.move("regenerate")(case, event)
+        case.orders.append(settled(event, case.version))
+        self.guide(case, event.data["answer"])
+        return True
+
+    def choose(self, case: Case, event: Event) -> bool:
+        if case.state != "choosing":
+            return False
+        case.orders.append(settled(event, case.version))
+        case.connection, case.connector = event.data["connection"], event.data["connector"]
+        case.regeneration = event.data.get("regeneration", case.regeneration)
+        return self.fire(case, "chosen", event)
+
+    def confirm(self, case: Case, event: Event) -> bool:
+        if case.state != "escalating" or not case.has_desk or not case.waiting:
+            return refuse(case, event, "not_now", trigger="yes")
+        case.orders.append(settled(event, case.version))
+        case.waiting = False
+        case.orders.append(Order("open_ticket"))
+        return True
+
+    def no(self, case: Case, event: Event) -> bool:
+        return (
+            self.move("back")(case, event)
+            if case.state == "escalating"
+            else refuse(case, event, "not_now", trigger="no")
+        )
+
+    def take_over(self, case: Case, event: Event) -> bool:
+        if case.owner == event.user:
+            return False
+        case.owner = event.user
+        case.orders.append(say("took_over", by=event.user))
+        return True
+
+
+def settled(event: Event, version: int) -> Order:
+    return Order("settle", {"answer": event.data["answer"], "by": event.user, "version": version})
+
+
+def refuse(case: Case, event: Event, template: str, buttons: tuple[str, ...] = (), **params: Any) -> bool:
+    """Tell this person alone why nothing happens."""
+    case.orders.append(whisper(event.user, template, buttons=buttons, **params))
+    return False
+
+
+def tell(template: str) -> Hear:
+    def told(case: Case, event: Event) -> bool:
+        case.orders.append(say(template))
+        return False
+
+    return told
+
+
+def unclear(case: Case, event: Event) -> bool:
+    return refuse(case, event, "cannot_read")
+
+
+def rate(helpful: bool) -> Hear:
+    def rated(case: Case, event: Event) -> bool:
+        if case.helpful is None and case.state == "resolved":
+            case.orders.append(whisper(event.user, "thanks"))
+        case.helpful = helpful
+        return True
+
+    return rated
