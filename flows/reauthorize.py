@@ -5,6 +5,7 @@ States are what the case is doing, arrows how the conversation may go on. Enteri
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -127,6 +128,7 @@ def regenerate(case: Case, answer: str) -> None:
 
 
 def _machine() -> Machine:
+    logging.getLogger("transitions.core").setLevel(logging.ERROR)  # it warns of every answer that does not fit
     machine = Machine(
         model=None,
         states=STATES,

@@ -101,7 +101,10 @@ class Conversation:
         return changed
 
     def fire(self, case: Case, trigger: str, event: Event) -> bool:
-        return bool(self.machine.events[trigger].trigger(case, event=event))
+        """Try an arrow. True when the case moved; a queued Machine itself answers True even when it refused."""
+        given = len(case.orders)
+        self.machine.events[trigger].trigger(case, event=event)
+        return len(case.orders) > given
 
     def opened(self, case: Case, event: Event) -> bool:
         case.orders.append(Order("root"))

@@ -1,0 +1,231 @@
+"""The flow as the people in it see it. Alice asks, Bob administers, Charlie must see nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from flows.core.case import CLOSED, Case
+from flows.core.effects import Event
+from flows.core.finding import Finding
+from flows.core.flow import STEP_OF, STEPS, mermaid
+from flows.core.words import WORDS, understand
+from flows.reauthorize import FLOW, STATES
+
+WRONG = Finding("verify_credentials", "credentials_accepted", "bad", "invalid_credentials", "auth.wrong_password")
+NO_SELECT = Finding(
+    "check_permissions", "permissions_sufficient", "bad", "missing_privilege", "privilege.table_select_missing"
+)
+OUTAGE = Finding("check_status", "status_page_quiet", "bad", "third_party_down", "availability.provider_error")
+REFUSED = Finding("check_network", "port_answers", "bad", "host_unreachable", "network.refused")
+
+
+class Talk:
+    """Walks one case and remembers what it asked the hands to do."""
+
+    def __init__(self, connection: str = "warehouse", desk: bool = True) -> None:
+        self.case = Case("c1", "T1", "C1", "ALICE", 0.0, connection=connection, has_desk=desk, choices=["warehouse"])
+        self.clock = 0.0
+        self.hear("opened")
+
+    def hear(self, kind: str, user: str = "ALICE", role: str = "owner", **data: object) -> list[str]:
+        self.clock += 1
+        self.case.orders.clear()
+        self.changed = FLOW.advance(self.case, Event(kind, f"k{self.clock}", self.clock, user, role, data))
+        return [str(o.args.get("template") or o.args.get("step") or o.name) for o in self.case.orders]
+
+    def answer(self, answer: str, **more: object) -> list[str]:
+        return self.hear("answered", **{"answer": answer, **more})
+
+    def found(self, *bad: Finding) -> list[str]:
+        """The checks under way come back, good but for `bad`."""
+        step = STEP_OF[self.case.state]
+        steps = STEPS if step == "confirm_recovery" else (step,)
+        seen = [next((b for b in bad if b.step == s), Finding(s, "some_check", "good")) for s in steps]
+        return self.hear("checked", user="", role="system", run=self.case.run, findings=[f.to_dict() for f in seen])
+
+    def until(self, state: str, *bad: Finding) -> Talk:
+        for _ in range(8):
+            if self.case.state == state and (self.case.waiting or state in CLOSED):
+                return self
+            self.found(*bad)
+        assert self.case.state == state
+        return self
+
+
+def test_a_changed_password_leads_to_the_guide_and_closes_on_proof() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    assert "failed" in [o.args.get("template") for o in talk.case.orders]
+    talk.answer("mend_fixed")
+    assert talk.case.state == "confirming_recovery"
+    talk.found()
+    assert talk.case.state == "resolved"
+
+
+def test_a_repair_that_did_not_help_is_not_called_resolved() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    talk.answer("mend_fixed")
+    talk.found(WRONG)
+    assert (talk.case.state, talk.case.waiting) == ("regenerating_credentials", True)
+
+
+@pytest.mark.parametrize(
+    ("bad", "state"),
+    [(REFUSED, "checking_network"), (WRONG, "regenerating_credentials"), (NO_SELECT, "checking_permissions"),
+     (OUTAGE, "waiting_for_provider")],
+)  # fmt: skip
+def test_check_again_runs_from_the_step_that_failed_and_goes_on(bad: Finding, state: str) -> None:
+    talk = Talk().until(state, bad)
+    orders = talk.answer("mend_check_again", version=talk.case.version)
+    assert bad.step in orders
+    assert talk.until("resolved").case.state == "resolved"
+
+
+def test_an_outage_parks_the_case_and_the_end_of_it_wakes_it() -> None:
+    talk = Talk().until("waiting_for_provider", OUTAGE)
+    assert talk.case.due == "poll"
+    talk.hear("due", user="", role="system", due="poll")
+    assert talk.found(OUTAGE) == ["root"]
+    talk.hear("due", user="", role="system", due="poll")
+    assert "provider_back" in talk.found()
+    assert talk.until("resolved").case.state == "resolved"
+
+
+def test_what_was_skipped_is_remembered() -> None:
+    talk = Talk().until("checking_network", REFUSED)
+    talk.answer("mend_skip")
+    assert talk.case.skipped == ["check_network"]
+    assert talk.case.state == "verifying_credentials"
+
+
+def test_proof_cannot_be_skipped() -> None:
+    talk = Talk().until("checking_permissions", NO_SELECT)
+    talk.answer("mend_skip")
+    talk.found(NO_SELECT)
+    assert talk.case.state == "checking_permissions"
+
+
+def test_a_button_of_an_older_question_does_nothing_but_say_so() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    assert talk.answer("mend_check_again", version=talk.case.version - 1) == ["stale"]
+    assert not talk.changed
+
+
+def test_three_clicks_at_once_run_the_checks_once() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    version = talk.case.version
+    runs = [talk.answer("mend_check_again", version=version) for _ in range(3)]
+    assert ["verify_credentials" in r for r in runs] == [True, False, False]
+
+
+def test_a_late_result_of_an_older_run_changes_nothing() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    talk.answer("mend_check_again")
+    late = talk.case.run - 1
+    talk.hear("checked", user="", role="system", run=late, findings=[WRONG.to_dict()])
+    assert talk.case.state == "verifying_credentials"
+    assert not talk.changed
+
+
+def test_a_helper_may_look_again_but_not_escalate_until_they_take_over() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    assert talk.hear("answered", "CHARLIE", "helper", answer="mend_escalate") == ["not_yours"]
+    talk.hear("answered", "CHARLIE", "helper", answer="mend_take_over")
+    assert talk.case.owner == "CHARLIE"
+    talk.hear("answered", "CHARLIE", "owner", answer="mend_escalate")
+    assert talk.case.state == "escalating"
+
+
+def test_guests_and_people_of_other_companies_only_read() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    assert talk.hear("answered", "GUEST", "reader", answer="mend_check_again") == ["read_only"]
+
+
+def test_a_ticket_needs_a_yes_and_no_leads_back() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    talk.answer("mend_escalate")
+    talk.answer("no")
+    assert talk.case.state == "regenerating_credentials"
+    talk.answer("mend_escalate")
+    assert talk.answer("mend_confirm_ticket").count("open_ticket") == 1
+    assert "open_ticket" not in talk.answer("mend_confirm_ticket")
+    talk.hear("ticket", user="", role="system", url="https://desk/1", id="1")
+    assert talk.case.state == "escalated"
+
+
+def test_after_the_hand_over_mend_is_silent() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    talk.answer("mend_escalate")
+    talk.answer("mend_confirm_ticket")
+    talk.hear("ticket", user="", role="system", url="https://desk/1", id="1")
+    assert talk.answer("mend_check_again") == []
+    assert talk.answer("why") == []
+
+
+def test_silence_is_nudged_once_then_expires_and_can_be_resumed() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    assert talk.case.due == "nudge"
+    assert "nudge" in talk.hear("due", user="", role="system", due="nudge")
+    assert talk.case.due == "expire"
+    talk.hear("due", user="", role="system", due="expire")
+    assert talk.case.state == "expired"
+    talk.answer("mend_resume")
+    assert talk.case.state == "checking_status"
+
+
+def test_yes_confirms_a_ticket_and_nothing_else() -> None:
+    assert understand("Yes please!", "escalating") == "mend_confirm_ticket"
+    assert understand("yes", "regenerating_credentials") is None
+
+
+@pytest.mark.parametrize("word", sorted({w for words in WORDS.values() for w in words}))
+def test_every_word_is_understood_in_the_ticket_question(word: str) -> None:
+    assert understand(f"  {word.upper()}.", "escalating")
+
+
+def test_every_state_is_reached_and_can_be_left_except_the_end() -> None:
+    diagram = mermaid(FLOW.machine)
+    for state in STATES:
+        assert f"--> {state}" in diagram, f"nothing leads to {state}"
+        assert state == "resolved" or f"{state} -->" in diagram, f"nothing leads out of {state}"
+
+
+class AnyEventInAnyOrder(RuleBasedStateMachine):
+    """Whatever is said in whatever order: a question, a check under way, or an end. Never stuck."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.talk = Talk()
+
+    @rule(
+        answer=st.sampled_from(sorted(FLOW.advance.__self__.answers)),
+        role=st.sampled_from(["owner", "helper", "admin", "reader"]),
+    )
+    def somebody_answers(self, answer: str, role: str) -> None:
+        self.talk.answer(answer, role=role, connection="warehouse", connector="postgres")
+
+    @rule(bad=st.lists(st.sampled_from([WRONG, NO_SELECT, OUTAGE, REFUSED]), max_size=2))
+    def checks_come_back(self, bad: list[Finding]) -> None:
+        if self.talk.case.state != "choosing" and STEP_OF[self.talk.case.state] in (*STEPS, "confirm_recovery"):
+            self.talk.found(*bad)
+
+    @rule(due=st.sampled_from(["nudge", "expire", "poll"]))
+    def time_passes(self, due: str) -> None:
+        self.talk.hear("due", user="", role="system", due=due)
+
+    @rule(url=st.sampled_from(["https://desk/1", None]))
+    def the_desk_answers(self, url: str | None) -> None:
+        self.talk.hear("ticket", user="", role="system", url=url, problem="down")
+
+    @invariant()
+    def somebody_knows_what_is_next(self) -> None:
+        case = self.talk.case
+        closed = case.state in CLOSED or case.state == "escalated"
+        assert case.waiting or closed or case.run > 0
+        assert closed or case.waiting or case.due == "" or case.state == "waiting_for_provider"
+
+
+AnyEventInAnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyEventInAnyOrder = AnyEventInAnyOrder.TestCase
