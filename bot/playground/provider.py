@@ -1,0 +1,88 @@
+"""A small local provider: HubSpot, GitHub, Stripe and their status pages, over real HTTP on this machine."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from .provider_github import GitHub
+from .provider_hubspot import HubSpot
+from .provider_state import GITHUB_SCOPES, ProviderState
+from .provider_status import StatusPages
+from .provider_stripe import Stripe
+
+START_SECONDS = 15.0
+
+
+def provider_app(state: ProviderState) -> Starlette:
+    """The whole provider as one application."""
+    return Starlette(
+        routes=[
+            Mount("/hubspot", routes=HubSpot(state).routes()),
+            Mount("/github", routes=GitHub(state).routes()),
+            Mount("/stripe", routes=Stripe(state).routes()),
+            Mount("/status", routes=StatusPages(state).routes()),
+        ]
+    )
+
+
+class DemoProvider:
+    """The provider on a free loopback port, in a thread of its own."""
+
+    def __init__(self, state: ProviderState | None = None) -> None:
+        self.state = state or ProviderState()
+        self.url = ""
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        if self._server is not None:
+            return
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        config = uvicorn.Config(
+            provider_app(self.state), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="demo-provider", daemon=True
+        )
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                self.stop()
+                raise RuntimeError("The demo provider did not start.")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._thread.join(10)
+        if self._socket is not None:
+            self._socket.close()
+        self._server = self._thread = self._socket = None
+
+    def revoke_hubspot_token(self) -> None:
+        self.state.hubspot_revoked = True
+
+    def restore_hubspot_token(self) -> None:
+        self.state.hubspot_revoked = False
+
+    def grant_github_scope(self) -> None:
+        self.state.github_scopes = {*GITHUB_SCOPES, "read:org"}
+
+    def withdraw_github_scope(self) -> None:
+        self.state.github_scopes = set(GITHUB_SCOPES)
+
+    def start_stripe_outage(self) -> None:
+        self.state.start_outage()
+
+    def end_stripe_outage(self) -> None:
+        self.state.end_outage()
