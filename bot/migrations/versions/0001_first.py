@@ -54,4 +54,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text),
         sa.Column("at", sa.Float, nullable=False),
     )
-    op.get_bind().exec_driver_sql(SchemaManager.get_schema())
+    # The queue's schema holds percent signs, which SQLAlchemy's own execute would take for parameters.
+    raw = op.get_bind().connection.driver_connection
+    assert raw is not None
+    raw.execute(SchemaManager.get_schema())
