@@ -135,7 +135,7 @@ async def _front(
         log.info(
             "Mend is ready: %s%s",
             "Socket Mode" if slack.handler else "HTTP",
-            f", http://{host}:{port or DEFAULT_PORT}" if server else "",
+            f", http://{host}:{server.config.port}" if server else "",
         )
         await stop.wait()
         if server and web:
@@ -206,7 +206,8 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     import yaml
 
     from bot.playground.demo import Demo
-    from bot.playground.slack import LocalSlack, run_local_slack
+    from bot.playground.runner import run_local_slack
+    from bot.playground.slack import LocalSlack
 
     os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try"))
     where = data_dir()
@@ -231,7 +232,7 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
         SLACK_BOT_TOKEN=slack.bot_token,
         SLACK_APP_TOKEN=slack.app_token,
         SLACK_SIGNING_SECRET=slack.signing_secret,
-        SLACK_API_URL=runner.api_url,
+        SLACK_API_URL=slack.api_url,
         MEND_DATABASE_URL=url,
     )
     announce(f"The local Slack is at {runner.url}  (type /mend warehouse; Ctrl-C ends it)")

@@ -104,9 +104,11 @@ def _entry(case: Case, event: Event, before: str) -> dict[str, Any]:
 async def _give_orders(store: Store, connection: AsyncConnection, case: Case, event: Event) -> None:
     lanes = {"run": f"run:{case.id}", "open_ticket": f"ticket:{case.id}"}
     mark = hashlib.sha256(event.key.encode()).hexdigest()[:10]
-    last_root = max((n for n, o in enumerate(case.orders) if o.name == "root"), default=-1)
+    last = {order.name: n for n, order in enumerate(case.orders)}
     for n, order in enumerate(case.orders):
-        if order.name == "root" and n != last_root and n != 0:
+        # The root and the plan are edited in place: of several wishes in one event only the last is worth a call,
+        # but the very first root must be there before anything can be said in its thread.
+        if order.name in ("root", "progress") and n != last[order.name] and n != 0:
             continue
         lane = lanes.get(order.name, f"say:{case.id}")
         await store.defer(

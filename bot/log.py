@@ -52,3 +52,5 @@ def set_up(form: str = "text", level: int = logging.INFO) -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("mend").setLevel(level)
+    # Bolt warns at every start that `authorize` replaces the token, which is what we want.
+    logging.getLogger("slack_bolt.AsyncApp").setLevel(logging.ERROR)

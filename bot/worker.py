@@ -51,7 +51,13 @@ def register(
 
     @jobs.task(name="perform", retry=Patience())
     async def perform(name: str, args: dict[str, Any], key: str, snapshot: dict[str, Any]) -> None:
-        await hands.perform(name, args, key, snapshot)
+        try:
+            await hands.perform(name, args, key, snapshot)
+        except Later:
+            raise
+        except Exception:
+            log.exception("the order %s of case %s failed and will be tried again", name, snapshot["id"])
+            raise
 
     @jobs.task(name="flush", retry=Patience())
     async def flush(key: str) -> None:

@@ -13,6 +13,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
@@ -51,11 +52,15 @@ class SlackSide:
         self.session = aiohttp.ClientSession()
         client = AsyncWebClient(token=self.bot_token, base_url=self.base_url, session=self.session)
         await self._sign_in(client)
+
+        async def authorize(context: AsyncBoltContext) -> AuthorizeResult:  # Bolt cannot call a bound method here
+            return self._authorized()
+
         app = AsyncApp(
             client=client,
             signing_secret=self.signing_secret or "none",
             process_before_response=True,
-            authorize=self._authorize,
+            authorize=authorize,
             request_verification_enabled=bool(self.signing_secret),
         )
         Listeners(self.store, self.settings, lambda: str(self.who.get("user_id", ""))).attach(app)
@@ -80,7 +85,7 @@ class SlackSide:
                 f"Slack is not reachable at {self.base_url} ({type(error).__name__}): check SLACK_API_URL and the way out"
             ) from None
 
-    async def _authorize(self, **_: Any) -> AuthorizeResult:
+    def _authorized(self) -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=self.who.get("enterprise_id"),
             team_id=self.who.get("team_id"),

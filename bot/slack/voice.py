@@ -79,7 +79,7 @@ class Voice:
             )
 
     async def progress(self, case: Case, args: Mapping[str, Any], key: str) -> None:
-        key = f"{case.id}.run{case.version}"
+        key = f"{case.id}.run{args['walk']}"
         payload = render.progress(await self.view(case), key=key)
         if await self._shown(key):
             await self._edit(key, {**payload, "metadata": metadata(case)}, now=case.waiting or case.state in CLOSED)
@@ -198,15 +198,11 @@ class Voice:
                 .values(ts=ts, shown=payload, channel=case.channel, edited_at=time.time())
             )
             if key.endswith(".root"):
-                body = sa.func.jsonb_set(
-                    sa.func.jsonb_set(cases.c.body, "{channel}", sa.func.to_jsonb(sa.cast(case.channel, sa.Text))),
-                    "{thread}",
-                    sa.func.to_jsonb(sa.cast(case.thread or ts, sa.Text)),
-                )
+                place = sa.func.jsonb_build_object("channel", case.channel, "thread", case.thread or ts)
                 await connection.execute(
                     cases.update()
                     .where(cases.c.id == case.id)
-                    .values(thread=case.thread or ts, channel=case.channel, body=body)
+                    .values(thread=case.thread or ts, channel=case.channel, body=cases.c.body.op("||")(place))
                 )
 
     async def _link(self, case: Case) -> None:

@@ -35,7 +35,7 @@ def look(case: Case, step: str) -> None:
     case.run += 1
     drop = STEPS[STEPS.index(step) :] if step in STEPS else STEPS
     case.findings = [f for f in case.findings if f.step not in drop]
-    case.orders.extend([Order("progress"), run(step)])
+    case.orders.extend([Order("progress", {"walk": case.version}), run(step)])
 
 
 def set_timer(case: Case, event: Event) -> None:
@@ -122,7 +122,7 @@ class Conversation:
         case.findings = [f for f in case.findings if f.step not in steps] + seen
         parked = case.state == "waiting_for_provider"
         if not parked:
-            case.orders.append(Order("progress"))
+            case.orders.append(Order("progress", {"walk": case.version}))
         bad = case.finding
         if bad is None or bad.step not in steps:
             if parked:

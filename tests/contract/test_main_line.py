@@ -1,0 +1,37 @@
+"""The mission, end to end: the real bot, a real database, the local Slack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.talk import World
+
+
+@pytest.fixture(scope="module")
+def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(database, Path(tmp_path_factory.mktemp("mend"))) as world:
+        yield world
+
+
+def test_a_changed_password_is_found_mended_and_closed_on_proof(world: World) -> None:
+    talk = world.start("warehouse")
+    asked = talk.until("regenerating_credentials")
+    found = asked["metadata"]["event_payload"]
+    assert (found["verdict"], found["cause"], found["code"]) == ("bad", "invalid_credentials", "auth.wrong_password")
+    assert "refused the password" in asked["text"]
+    world.mend("warehouse")
+    talk.press("mend_check_again")
+    done = talk.until("resolved")
+    assert "works again" in done["text"]
+
+
+def test_a_missing_grant_is_named_and_words_are_enough(world: World) -> None:
+    talk = world.start("biling")
+    asked = talk.until("checking_permissions")
+    assert "GRANT SELECT" in asked["text"]
+    world.mend("billing")
+    talk.say("done")
+    talk.until("resolved")
