@@ -115,7 +115,13 @@ class Talk:
         """Wait until the newest word of the thread says `state`; the message that says it."""
 
         def said() -> Any:
-            found = [m for m in self.thread[1:] if m.get("metadata", {}).get("event_payload", {}).get("state") == state]
+            found = [
+                m
+                for m in self.thread[1:]
+                if m.get("blocks")
+                and m["blocks"][0]["type"] != "plan"
+                and m.get("metadata", {}).get("event_payload", {}).get("state") == state
+            ]
             settled = (
                 state in ENDED
                 or (self.question() or {}).get("metadata", {}).get("event_payload", {}).get("state") == state

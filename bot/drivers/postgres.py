@@ -84,7 +84,7 @@ class Session:
             "sslmode": settings.get("sslmode") or "prefer", "sslrootcert": settings.get("ssl_root_cert"),
             "sslcert": settings.get("ssl_cert"), "sslkey": settings.get("ssl_key"),
             "connect_timeout": max(2, int(timeout)), "application_name": "mend",
-            "options": f"-c default_transaction_read_only=on -c statement_timeout={int(timeout * 1000)} -c lc_messages=C",
+            "options": f"-c default_transaction_read_only=on -c statement_timeout={int(timeout * 1000)}",
         }  # fmt: skip
         # libpq asks again without TLS when TLS fails under "prefer"; a rejected password is not sent twice.
         return psycopg.connect(**{k: v for k, v in wanted.items() if v is not None}, autocommit=True)
@@ -138,7 +138,7 @@ def trouble(error: Any) -> Trouble:
 
 
 def _state_in(text: str) -> str | None:
-    """psycopg drops the SQLSTATE of a failed connect; these server texts are fixed in the C locale we ask for."""
+    """psycopg drops the SQLSTATE of a failed connect; these are the server's English texts."""
     known = (("password authentication failed", "28P01"), ("no pg_hba.conf entry", "28000"), ("pg_hba.conf rejects", "28000"),
              ("is not permitted to log in", "28000"), ("too many connections", "53300"), ("too many clients", "53300"),
              ("remaining connection slots", "53300"), ("starting up", "57P03"), ("shutting down", "57P03"),
