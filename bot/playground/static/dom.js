@@ -16,7 +16,7 @@ export function el(tag, props = {}, ...children) {
 
 export function safeUrl(url) {
   try {
-    return ["http:", "https:", "mailto:"].includes(new URL(url, location.href).protocol) ? url : null;
+    return ["http:", "https:", "mailto:"].includes(new URL(url).protocol) ? url : null;
   } catch { return null; }
 }
 

@@ -39,7 +39,7 @@ function entity(inner) {
   if (target.startsWith("!date^")) return date(target.split("^")[1], label);
   if (target.startsWith("!subteam^")) return el("span", { class: "mention" }, label ?? "@group");
   if (target.startsWith("!")) return el("span", { class: "mention loud" }, "@" + target.slice(1));
-  return link(target, plain(label ?? target));
+  return /^(https?:|mailto:)/i.test(target) ? link(target, plain(label ?? target)) : `<${plain(inner)}>`;
 }
 
 const INLINE = [
@@ -83,8 +83,7 @@ function lines(text, rules) {
       quote.append(...inline(quoted[1], rules));
       return;
     }
-    if (quote && !line && index < all.length - 1) { quote = null; return; }
-    const first = index === 0 || quote;
+    const first = index === 0 || (quote && !(line === "" && index === all.length - 1));
     quote = null;
     if (!first) box.append(el("br"));
     box.append(...inline(line, rules));
