@@ -67,7 +67,7 @@ def _page(hub: Hub, channel: Channel, found: list[Message], args: Json) -> Json:
     start = int(str(args.get("cursor") or "0"))
     shown = inside[start : start + limit]
     more = start + limit < len(inside)
-    bodies = [hub.space.exported(channel, m) for m in shown]
+    bodies = hub.space.exported(channel, shown)
     if not truth(args.get("include_all_metadata")):
         for body in bodies:
             body.pop("metadata", None)

@@ -118,12 +118,12 @@ class LocalSlack(ModalPeople):
         """Everything in a channel, replies too, oldest first, as the Web API would show it."""
         with self.space.lock:
             where = self.space.channel(channel)
-            return [self.space.exported(where, m) for m in where.messages.values()]
+            return self.space.exported(where, list(where.messages.values()))
 
     def thread(self, channel: str, ts: str) -> list[Json]:
         with self.space.lock:
             where = self.space.channel(channel)
-            return [self.space.exported(where, m) for m in self.space.thread(where, ts)]
+            return self.space.exported(where, self.space.thread(where, ts))
 
     def ephemerals(self, user: str = "U0ALICE", channel: str = "C0DATA") -> list[Json]:
         with self.space.lock:

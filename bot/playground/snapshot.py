@@ -44,7 +44,8 @@ def _channel(hub: Hub, channel: Channel, user: str) -> Json:
     wanted = {m.ts for m in tops}
     shown = [m for m in messages if m.ts in wanted or m.thread_ts in wanted]
     hidden = [m for m in channel.ephemerals if m.body["for_user"] == user]
-    listed = [{**hub.space.exported(channel, m), "rev": m.rev} for m in shown]
+    bodies = hub.space.exported(channel, shown)
+    listed = [{**body, "rev": m.rev} for body, m in zip(bodies, shown, strict=True)]
     listed += [{**m.body, "rev": m.rev} for m in hidden]
     return {
         "id": channel.id, "name": channel.name, "kind": channel.kind, "archived": channel.is_archived,

@@ -179,15 +179,22 @@ class Workspace:
     def thread(self, channel: Channel, ts: str) -> list[Message]:
         return [m for m in channel.messages.values() if m.ts == ts or m.thread_ts == ts]
 
-    def exported(self, channel: Channel, message: Message) -> Json:
-        """A message as history shows it: a thread's parent carries its reply counts."""
-        body = dict(message.body)
-        replies = [m for m in channel.messages.values() if m.thread_ts == message.ts and m.ts != message.ts]
-        if replies:
-            speakers = list(dict.fromkeys(str(m.body.get("user", "")) for m in replies))
-            body.update(thread_ts=message.ts, reply_count=len(replies), reply_users=speakers,
-                        reply_users_count=len(speakers), latest_reply=replies[-1].ts, is_locked=False)  # fmt: skip
-        return body
+    def exported(self, channel: Channel, wanted: list[Message]) -> list[Json]:
+        """Messages as history shows them: a thread's parent carries its reply counts."""
+        threads: dict[str, list[Message]] = {}
+        for message in channel.messages.values():
+            if message.thread_ts and message.thread_ts != message.ts:
+                threads.setdefault(message.thread_ts, []).append(message)
+        return [_with_replies(m, threads.get(m.ts, [])) for m in wanted]
+
+
+def _with_replies(message: Message, replies: list[Message]) -> Json:
+    body = dict(message.body)
+    if replies:
+        speakers = list(dict.fromkeys(str(m.body.get("user", "")) for m in replies))
+        body.update(thread_ts=message.ts, reply_count=len(replies), reply_users=speakers,
+                    reply_users_count=len(speakers), latest_reply=replies[-1].ts, is_locked=False)  # fmt: skip
+    return body
 
 
 def _furnish(space: Workspace) -> None:
