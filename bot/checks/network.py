@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from urllib.parse import urlsplit
 
 from bot.checks.base import Target, check, finding
@@ -11,7 +10,7 @@ from flows.core.finding import Finding
 
 PORTS = {"postgres": 5432, "mysql": 3306}
 # The eight bytes by which a client asks a PostgreSQL server whether it speaks TLS; it answers S or N.
-SSL_REQUEST = struct.pack("!II", 8, 80877103)
+SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
 
 
 def endpoint(target: Target) -> tuple[str, int, bool]:
@@ -27,15 +26,18 @@ def endpoint(target: Target) -> tuple[str, int, bool]:
 
 
 def _bad(name: str, trouble: Trouble, host: str, port: int) -> Finding:
-    return finding(name, "bad", trouble.code, trouble.cause, evidence=trouble.evidence, host=host, port=str(port))
+    return finding(
+        name, "bad", trouble.code, trouble.cause, evidence=trouble.evidence, alternatives=trouble.alternatives,
+        host=host, port=str(port),
+    )  # fmt: skip
 
 
 @check("check_network", "name_resolves")
 def name_resolves(target: Target) -> Finding:
     """The name of the server leads to an address."""
     host, port, _ = endpoint(target)
-    if is_address(host) or host.startswith("/"):
-        return finding("name_resolves", "good", evidence=f"{host} is an address")
+    if is_address(host) or host.startswith("/") or host == "localhost":
+        return finding("name_resolves", "good", evidence=f"{host} needs no look-up", host=host)
     try:
         found = addresses(host, target.timeout)
     except Trouble as trouble:
@@ -74,7 +76,9 @@ def database_answers(target: Target) -> Finding:
     except Trouble as trouble:
         return _bad("database_answers", trouble, host, port)
     # MySQL greets first: three bytes of length, a sequence number, then protocol 10 or an error packet (0xff).
-    fits = got in (b"S", b"N", b"E") if kind == "postgres" else len(got) == 5 and got[4] in (10, 255)
+    # PostgreSQL answers with one letter alone, where another program's words may begin with it ("SSH-2.0").
+    pg = got in (b"S", b"N") or got[:2] == b"E\0"
+    fits = pg if kind == "postgres" else len(got) >= 5 and got[3] == 0 and got[4] in (10, 255)
     if fits:
         return finding("database_answers", "good", evidence=f"{host}:{port} speaks {target.sheet.title}")
     evidence = (

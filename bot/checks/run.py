@@ -60,7 +60,7 @@ def run_all(target: Target, on_finding: Seen | None = None) -> list[Finding]:
         found.extend(part)
         verdicts = {f.verdict for f in part}
         hidden = (
-            "bad" in verdicts and step != "check_status" or ("unclear" in verdicts and step == "verify_credentials")
+            ("bad" in verdicts and step != "check_status") or ("unclear" in verdicts and step == "verify_credentials")
         )
     return found
 

@@ -2,155 +2,128 @@
 
 from __future__ import annotations
 
-from bot.checks.base import Target
+from typing import Any
+
+from bot.checks.base import Target, finding
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
-from bot.drivers.postgres import Session, TableRights
+from bot.drivers.postgres import Reading, examine
+from bot.drivers.postgres_catalogue import TableRights
 from flows.core.finding import Finding
 
-# The server answers a wrong password and an unknown role alike, on purpose.
-ALIKE = {"auth.wrong_password": ("auth.unknown_user",)}
+LOGIN, RIGHTS = "credentials_accepted", "permissions_sufficient"
 
 
-def _session(target: Target) -> Session | Trouble:
-    """The one login of this run, kept for the permission check."""
-    if "session" not in target.memo:
+def _reading(target: Target) -> Reading | Trouble:
+    """The one login of this run: a refusal is remembered too, so that it is never repeated."""
+    if "sql" not in target.memo:
+        password = target.sheet.secret(target.secrets, "password")
         try:
-            target.memo["session"] = Session(
-                target.settings, target.sheet.secret(target.secrets, "password"), target.timeout
-            )
+            target.memo["sql"] = examine(target.settings, password, [split(t) for t in target.tables], target.timeout)
         except Trouble as trouble:
-            target.memo["session"] = trouble
-    kept: Session | Trouble = target.memo["session"]
+            target.memo["sql"] = trouble
+    kept: Reading | Trouble = target.memo["sql"]
     return kept
 
 
-def _facts(target: Target) -> dict[str, str]:
+def _facts(target: Target) -> dict[str, Any]:
     return {name: str(target.settings.get(name, "")) for name in ("user", "host", "port", "database")}
 
 
 def verify_credentials(target: Target) -> Finding:
-    session = _session(target)
-    if isinstance(session, Trouble):
-        alike = ALIKE.get(session.code, ())
-        return Finding(
-            "verify_credentials",
-            "credentials_accepted",
-            "bad",
-            session.cause,
-            session.code,
-            alike,
-            evidence(target, session.evidence),
-            _facts(target),
-        )
-    return Finding(
-        "verify_credentials", "credentials_accepted", "good", evidence=f"logged in as {target.settings.get('user')}"
-    )
+    read = _reading(target)
+    facts = _facts(target)
+    if isinstance(read, Reading):
+        return finding(LOGIN, "good", evidence=f"logged in as {read.user}", **facts)
+    user, database = quoted(facts["user"]), quoted(facts["database"])
+    repairs = {
+        "privilege.connect_missing": [f"GRANT CONNECT ON DATABASE {database} TO {user};"],
+        "auth.account_locked": [f"ALTER ROLE {user} LOGIN;"],
+    }
+    return finding(
+        LOGIN, "unclear" if read.cause == "unclassified" else "bad", read.code, read.cause,
+        evidence=evidence(target, read.evidence), alternatives=read.alternatives,
+        statements=repairs.get(read.code, []), **facts,
+    )  # fmt: skip
 
 
 def verify_permissions(target: Target) -> Finding:
-    session = _session(target)
-    if isinstance(session, Trouble):
-        return Finding(
-            "check_permissions",
-            "permissions_sufficient",
-            "unclear",
-            session.cause,
-            session.code,
-            evidence=evidence(target, session.evidence),
-        )
-    try:
-        if not target.tables:
-            count = session.readable_count()
-            verdict, code, cause = (
-                ("good", None, None) if count else ("bad", "privilege.table_select_missing", "missing_privilege")
-            )
-            return Finding(
-                "check_permissions",
-                "permissions_sufficient",
-                verdict,
-                cause,
-                code,
-                evidence=f"{count} tables are readable",
-            )  # type: ignore[arg-type]
-        rights = session.tables([_split(name) for name in target.tables])
-    except Trouble as trouble:
-        return Finding(
-            "check_permissions",
-            "permissions_sufficient",
-            "unclear",
-            trouble.cause,
-            trouble.code,
-            evidence=evidence(target, trouble.evidence),
-        )
-    finally:
-        session.close()
-        target.memo.pop("session", None)
-    return _judge(target, rights)
+    read = _reading(target)
+    trouble = read if isinstance(read, Trouble) else read.trouble
+    if trouble is not None or isinstance(read, Trouble):
+        assert trouble is not None
+        words = evidence(target, trouble.evidence)
+        return finding(RIGHTS, "unclear", trouble.code, trouble.cause, evidence=words, **_facts(target))
+    if target.tables:
+        return _judge(target, read)
+    facts = {**_facts(target), "missing": [], "statements": []}
+    said = f"{read.readable} tables are readable"
+    if read.readable:
+        return finding(RIGHTS, "good", evidence=said, **facts)
+    return finding(RIGHTS, "bad", "privilege.table_select_missing", "missing_privilege", evidence=said, **facts)
 
 
-def _split(name: str) -> tuple[str, str]:
-    schema, _, table = name.rpartition(".")
-    return schema.strip('"') or "public", table.strip('"')
+def split(name: str) -> tuple[str, str]:
+    """schema and table of `schema.table`; a part in double quotes may hold a dot."""
+    parts = [part.strip('"') for part in _parts(name)]
+    return (".".join(parts[:-1]) or "public", parts[-1])
+
+
+def _parts(name: str) -> list[str]:
+    parts, inside = [""], False
+    for letter in name:
+        inside = inside != (letter == '"')
+        if letter == "." and not inside:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
 
 
 def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _judge(target: Target, rights: list[TableRights]) -> Finding:
-    """The most basic problem first: no such table, no way into the schema, no right to read."""
-    user = quoted(str(target.settings.get("user", "")))
-    no_usage = sorted({_split(r.name)[0] for r in rights if not r.usage})
-    absent = [r.name for r in rights if r.usage and not r.there]
-    unreadable = [r.name for r in rights if r.there and not r.readable]
-    grants = [f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {user};" for schema in no_usage]
-    grants += [
-        f"GRANT SELECT ON {'.'.join(map(quoted, _split(r.name)))} TO {user};"
-        for r in rights
-        if r.there and not r.readable
-    ]
-    facts = {**_facts(target), "missing": unreadable or absent or no_usage, "statements": grants}
-    name, step = "permissions_sufficient", "check_permissions"
-    if absent:
-        return Finding(
-            step,
-            name,
-            "bad",
-            "config_error",
-            "config.table_missing",
-            evidence=f"no such table: {', '.join(absent)}",
-            facts={**facts, "missing": absent},
-        )
-    if no_usage:
-        return Finding(
-            step,
-            name,
-            "bad",
-            "missing_privilege",
-            "privilege.schema_usage_missing",
-            evidence=f"no USAGE on schema {', '.join(no_usage)}",
-            facts=facts,
-        )
-    if unreadable:
-        return Finding(
-            step,
-            name,
-            "bad",
-            "missing_privilege",
-            "privilege.table_select_missing",
-            evidence=f"no SELECT on {', '.join(unreadable)}",
-            facts=facts,
-        )
-    filtered = [r.name for r in rights if r.row_security]
-    if filtered:
-        return Finding(
-            step,
-            name,
-            "unclear",
-            "missing_privilege",
-            "privilege.row_level_security",
-            evidence=f"row-level security may hide rows of {', '.join(filtered)}",
-            facts={**facts, "missing": filtered},
-        )
-    return Finding(step, name, "good", evidence=f"all {len(rights)} selected tables are readable", facts=facts)
+def _statements(rights: tuple[TableRights, ...], role: str) -> list[str]:
+    schemas = dict.fromkeys(r.schema for r in rights if r.there and not r.usage)
+    usage = [f"GRANT USAGE ON SCHEMA {quoted(schema)} TO {role};" for schema in schemas]
+    grants, policies = [], []
+    for right in rights:
+        table = f"{quoted(right.schema)}.{quoted(right.table)}"
+        if right.there and not right.readable:
+            grants.append(f"GRANT SELECT ON {table} TO {role};")
+        if right.hidden_rows != "none":
+            policies.append(f"CREATE POLICY mend_read_all ON {table} FOR SELECT TO {role} USING (true);")
+    return usage + grants + policies
+
+
+def _judge(target: Target, read: Reading) -> Finding:
+    """The most basic problem gives the code; every problem is in the facts, so that one round mends all."""
+    rights = read.rights
+    kinds: tuple[tuple[str, str, str, list[TableRights]], ...] = (
+        ("config.identifier_case", "config_error", "spelt otherwise", [r for r in rights if _other_case(r)]),
+        ("config.table_missing", "config_error", "no such table", [r for r in rights if not r.there]),
+        ("privilege.schema_usage_missing", "missing_privilege", "no USAGE on the schema of",
+         [r for r in rights if r.there and not r.usage]),
+        ("privilege.column_denied", "missing_privilege", "only some columns are readable of",
+         [r for r in rights if r.some_columns and not r.readable]),
+        ("privilege.table_select_missing", "missing_privilege", "no SELECT on",
+         [r for r in rights if r.there and not r.readable]),
+        ("privilege.row_level_security", "missing_privilege", "row-level security hides rows of",
+         [r for r in rights if r.hidden_rows != "none"]),
+    )  # fmt: skip
+    kinds = tuple(kind for kind in kinds if kind[3])
+    named = [r.name for r in rights if any(r in kind[3] for kind in kinds)]
+    similar = [name for r in rights if not r.there for name in r.similar]
+    facts = {**_facts(target), "missing": named, "similar": similar}
+    facts["statements"] = _statements(rights, quoted(read.user))
+    if not kinds:
+        return finding(RIGHTS, "good", evidence=f"all {len(rights)} selected tables are readable", **facts)
+    said = "; ".join(f"{words} {', '.join(r.name for r in some)}" for _, _, words, some in kinds)
+    only_some = all(r.hidden_rows == "some" for r in kinds[0][3]) and kinds[0][0] == "privilege.row_level_security"
+    code, cause = kinds[0][:2]
+    return finding(RIGHTS, "unclear" if only_some else "bad", code, cause, evidence=evidence(target, said), **facts)
+
+
+def _other_case(right: TableRights) -> bool:
+    return not right.there and any(name.lower() == right.name.lower() for name in right.similar)

