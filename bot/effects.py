@@ -77,7 +77,7 @@ class Hands:
             requester=case.owner,
             evidence=[f.to_dict() for f in case.findings],
         )
-        desk = desk_for(self.settings().desk)
+        desk = desk_for(self.settings().desk, self.settings().folder)
         try:
             address = await asyncio.get_running_loop().run_in_executor(self.pool, desk.open, ticket)
         except DeskError as error:

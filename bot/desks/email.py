@@ -1,0 +1,85 @@
+"""A desk that reads mail: SMTP."""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+
+from bot.desks.base import Address, DeskError, Ticket
+
+LIMIT = 15
+
+
+@dataclass(frozen=True)
+class EmailDesk:
+    """The Message-ID comes from the case id, so that a mail sent twice is seen as one by the receiving desk."""
+
+    host: str
+    sender: str
+    to: str
+    port: int = 25
+    user: str = ""
+    password: str = field(default="", repr=False)
+    tls: str = "none"
+
+    def open(self, ticket: Ticket) -> Address:
+        mail = EmailMessage()
+        domain = self.sender.rpartition("@")[2] or "localhost"
+        mail["From"], mail["To"], mail["Subject"] = self.sender, self.to, " ".join(ticket.subject.split())
+        mail["Message-ID"] = f"<mend-{ticket.id}@{domain}>"
+        mail["X-Mend-Case"] = ticket.id
+        mail.set_content(ticket.body)
+        try:
+            with self._session() as session:
+                session.send_message(mail)
+        except (smtplib.SMTPException, OSError) as error:
+            raise _error(error) from None
+        return Address("", f"mend-{ticket.id}")
+
+    def check(self) -> None:
+        try:
+            with self._session() as session:
+                session.noop()
+        except (smtplib.SMTPException, OSError) as error:
+            raise _error(error) from None
+
+    def _session(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        if self.tls == "implicit":
+            session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=LIMIT, context=context)
+        else:
+            session = smtplib.SMTP(self.host, self.port, timeout=LIMIT)
+            if self.tls == "starttls":
+                session.starttls(context=context)
+        if self.user:
+            session.login(self.user, self.password)
+        return session
+
+
+def _error(error: Exception) -> DeskError:
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return DeskError("auth", "the mail server refuses user and password of the desk")
+    if isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused):
+        return DeskError("config", "the mail server refuses the sender or the recipient")
+    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code in (421, 450, 451, 452):
+        return DeskError("rate", f"the mail server asks to try later ({error.smtp_code})", 60)
+    return DeskError("down", f"the mail server does not answer ({type(error).__name__})")
+
+
+def make(raw: Mapping[str, Any]) -> EmailDesk:
+    missing = [name for name in ("host", "from", "to") if not raw.get(name)]
+    if missing:
+        raise DeskError("config", f"desk: email needs {', '.join(missing)} in mend.yml")
+    return EmailDesk(
+        str(raw["host"]),
+        str(raw["from"]),
+        str(raw["to"]),
+        int(raw.get("port") or 25),
+        str(raw.get("user") or ""),
+        str(raw.get("password") or ""),
+        str(raw.get("tls") or "none"),
+    )
