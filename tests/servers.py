@@ -13,15 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bot.checks.base import Target
-from flows.core.sheet import Sheet, SheetField
+from flows.core.sheet import sheet as known
 
 
 def target(driver: str, settings: dict[str, object], password: str = "", **more: object) -> Target:
-    sheet = Sheet(
-        key=f"a_{driver}", title=driver, driver=driver, fields=(SheetField(name="password", label="P", help="P"),),
-        checks=("name_resolves", "port_answers", "database_answers", "credentials_accepted", "permissions_sufficient"),
-        facts_date="2026-11-24", source="test",
-    )  # fmt: skip
+    checks = ("name_resolves", "port_answers", "database_answers", "credentials_accepted", "permissions_sufficient")
+    sheet = known("postgres").model_copy(update={"driver": driver, "title": driver, "checks": checks})
     return Target("warehouse", driver, sheet, settings, {"password": password}, **more)  # type: ignore[arg-type]
 
 
