@@ -13,7 +13,8 @@ from bot.checks.text import evidence
 from bot.drivers.http import Answer, get
 from bot.drivers.network import Trouble
 from flows.core.finding import Finding
-from flows.core.sheet import Http, Probe
+from flows.core.sheet import HttpSpec as Http
+from flows.core.sheet import Probe
 
 LOGIN, RIGHTS = ("verify_credentials", "credentials_accepted"), ("check_permissions", "permissions_sufficient")
 SERVER_CODES = {502: "availability.bad_gateway", 503: "availability.maintenance", 504: "availability.gateway_timeout"}

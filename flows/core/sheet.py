@@ -3,68 +3,96 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import Field as default
 
 HERE = Path(__file__).parent.parent / "connectors"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class SheetError(Exception):
     """file:line:column and what is wrong, on one line."""
 
 
+class UnknownConnector(SheetError):
+    """No sheet has this key; names the nearest."""
+
+
+def _compiles(pattern: str) -> str:
+    re.compile(pattern)
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiles)]
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SheetField(Strict):
-    """One thing a person fills in. `also` are other names under which people write it."""
+class Field(Strict):
+    """One thing a person fills in. `also` are other names under which people write it, `where` is where to find it."""
 
     name: str
     label: str
     help: str
     example: str = ""
+    where: str = ""
     secret: bool = False
     required: bool = False
     default: str = ""
-    pattern: str = ""
+    pattern: Pattern = ""
     also: tuple[str, ...] = ()
 
 
 class Match(Strict):
-    """An answer of the provider that means a cause: all given conditions hold."""
+    """An answer of the provider that means a cause: all given conditions hold.
+
+    `body` is searched in the body, ignoring case; `header` is `Name` or `Name: pattern`. `alternatives` are codes
+    that this answer cannot tell from `code`.
+    """
 
     status: int | None = None
-    body: str = ""
-    header: str = ""
+    body: Pattern = ""
+    header: Pattern = ""
     cause: str
     code: str
+    alternatives: tuple[str, ...] = ()
 
 
 class Probe(Strict):
-    """A read-only call for one resource, with the scopes it needs."""
+    """A read-only call for one resource, with the scopes it needs. `partial`: without them it answers, but less."""
 
     path: str
     scopes: tuple[str, ...] = ()
+    partial: bool = False
 
 
-class Http(Strict):
+class HttpSpec(Strict):
+    """How to call the API. `own_error` is a JSON key that every error of the provider itself carries."""
+
     base_url: str
     auth: Literal["bearer", "basic", "header", "query", "none"] = "bearer"
-    secret: str = "access_token"
+    secret: str = "access_token"  # noqa: S105 - the name of a field
     user: str = ""
     header: str = ""
     prefix: str = ""
-    headers: dict[str, str] = Field(default_factory=dict)
+    headers: dict[str, str] = default(default_factory=dict)
     identity: str
     own_error: str = ""
     scopes_header: str = ""
-    resources: dict[str, Probe] = Field(default_factory=dict)
+    scopes_path: str = ""
+    scopes_body: str = ""
+    implies: dict[str, tuple[str, ...]] = default(default_factory=dict)
+    resources: dict[str, Probe] = default(default_factory=dict)
+    other: Probe | None = None
     answers: tuple[Match, ...] = ()
 
 
@@ -74,6 +102,8 @@ class StatusPage(Strict):
 
 
 class Regeneration(Strict):
+    """How a new credential is made. `steps` is the path in the provider's console."""
+
     kind: Literal["update_credentials", "reauthorize", "rotate"]
     who: str
     steps: str = ""
@@ -86,10 +116,10 @@ class Sheet(Strict):
     title: str
     driver: Literal["postgres", "mysql", "http"]
     aliases: tuple[str, ...] = ()
-    platform_types: dict[str, str] = Field(default_factory=dict)
-    fields: tuple[SheetField, ...]
+    platform_types: dict[Literal["stitch", "airbyte", "fivetran"], str] = default(default_factory=dict)
+    fields: tuple[Field, ...]
     checks: tuple[str, ...]
-    http: Http | None = None
+    http: HttpSpec | None = None
     status_page: StatusPage | None = None
     regeneration: Regeneration | None = None
     support: str = ""
@@ -106,48 +136,108 @@ class Sheet(Strict):
         return ""
 
 
-def known_keys() -> list[str]:
-    return sorted(path.stem for path in HERE.glob("*.yaml"))
+class Sheets(Mapping[str, Sheet]):
+    """Sheets by key, parsed when asked for. Later folders win, so that a user's own sheet replaces ours."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.paths = {path.stem: path for folder in folders for path in sorted(folder.glob("*.yaml"))}
+        self._read: dict[str, Sheet] = {}
+
+    def __getitem__(self, key: str) -> Sheet:
+        if key not in self.paths:
+            raise KeyError(key)
+        if key not in self._read:
+            self._read[key] = load_sheet(self.paths[key])
+        return self._read[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self.paths))
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def find(self, name: str) -> Sheet:
+        """By key, else by alias. Raises UnknownConnector with the nearest right key."""
+        if name in self.paths:
+            return self[name]
+        alias = next((one for one in self.values() if name.lower() in (one.key, *one.aliases)), None)
+        if alias:
+            return alias
+        near = difflib.get_close_matches(name.lower(), list(self), 1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self)}"
+        raise UnknownConnector(f"there is no connector {name!r}: {hint}")
 
 
 @cache
+def _sheets(extra_dirs: tuple[Path, ...]) -> Sheets:
+    return Sheets((HERE, *extra_dirs))
+
+
+def sheets(extra_dirs: Sequence[str | Path] = ()) -> Sheets:
+    """All sheets, ours and those in `extra_dirs`; the same object for the same folders."""
+    return _sheets(tuple(Path(folder) for folder in extra_dirs))
+
+
+def known_keys() -> list[str]:
+    return list(sheets())
+
+
 def sheet(key: str) -> Sheet:
-    """The sheet of a connector. Raises SheetError with the nearest right key."""
-    path = HERE / f"{key}.yaml"
-    if not key.replace("_", "").isalnum() or not path.exists():
-        near = difflib.get_close_matches(key, known_keys(), 1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known_keys())}"
-        raise SheetError(f"there is no connector {key!r}: {hint}")
-    return load_sheet(path)
+    """The sheet of a connector, by key or alias. Raises UnknownConnector with the nearest right key."""
+    return sheets().find(key)
 
 
 def load_sheet(path: Path) -> Sheet:
     """Read and check one sheet. Raises SheetError with file, line and column."""
-    text = path.read_text(encoding="utf-8")
     try:
-        raw: Any = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders
-        return Sheet.model_validate(raw)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+        text = path.read_text(encoding="utf-8")
+        raw: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
+        read = Sheet.model_validate(raw)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SheetError(f"{path.name}:1:1: cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        raise SheetError(f"{path.name}:{place}: not valid YAML: {error.problem}") from None
+        said = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise SheetError(f"{path.name}:{place}: not valid YAML: {said}") from None
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = [str(part) for part in first["loc"]]
-        near = difflib.get_close_matches(where[-1], list(Sheet.model_fields), 1) if where else []
-        hint = f"; did you mean {near[0]}?" if first["type"] == "extra_forbidden" and near else ""
-        raise SheetError(f"{path.name}:{_place(text, where)}: {'.'.join(where)}: {first['msg']}{hint}") from None
+        raise SheetError(_explained(error, path.name, text)) from None
+    if read.key != path.stem:
+        raise SheetError(f"{path.name}:{place_of(text, ['key'])}: key is {read.key!r}, the file's name {path.stem!r}")
+    return read
 
 
-def _place(text: str, where: list[str]) -> str:
+_PARTS: dict[str, type[Strict]] = {
+    "fields": Field, "http": HttpSpec, "answers": Match, "resources": Probe, "other": Probe,
+    "status_page": StatusPage, "regeneration": Regeneration,
+}  # fmt: skip
+
+
+def _explained(error: ValidationError, name: str, text: str) -> str:
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = [str(part) for part in first["loc"] if part != "[key]"]
+    hint = ""
+    if first["type"] == "extra_forbidden":
+        model = next((_PARTS[part] for part in reversed(where[:-1]) if part in _PARTS), Sheet)
+        near = difflib.get_close_matches(where[-1], list(model.model_fields), 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(model.model_fields)}"
+    said = "unknown key" if first["type"] == "extra_forbidden" else " ".join(first["msg"].split())
+    return f"{name}:{place_of(text, where)}: {'.'.join(where) or 'the sheet'}: {said}{hint}"
+
+
+def place_of(text: str, where: Sequence[str]) -> str:
+    """line:column of a key in a YAML text, or of the nearest parent that exists."""
     node, place = yaml.compose(text, Loader=yaml.SafeLoader), "1:1"
     for part in where:
         if isinstance(node, yaml.MappingNode):
             found = next(((k, v) for k, v in node.value if str(k.value) == part), None)
             if found is None:
                 break
-            node, place = found[1], f"{found[0].start_mark.line + 1}:{found[0].start_mark.column + 1}"
+            node, mark = found[1], found[0].start_mark
         elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
             node = node.value[int(part)]
-            place = f"{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+            mark = node.start_mark
+        else:
+            break
+        place = f"{mark.line + 1}:{mark.column + 1}"
     return place
