@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 REFERENCE = re.compile(r"\$\{(env|file|vault):([^}]+)\}")
 
@@ -19,8 +19,30 @@ class SettingsError(Exception):
     """One line that says what is wrong and how to mend it."""
 
 
+def _well_formed(value: str) -> str:
+    """A mistyped reference must not be taken for a password. The message shows no part of the value."""
+    if value.strip().startswith("${") and not REFERENCE.fullmatch(value.strip()):
+        raise ValueError("not a reference that Mend knows: write ${env:NAME}, ${file:PATH} or ${vault:NAME}")
+    return value
+
+
+Secret = Annotated[str, AfterValidator(_well_formed)]
+
+
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+
+class Tunnel(Strict):
+    """An SSH server on the way to the source."""
+
+    host: str
+    port: int = Field(default=22, gt=0, lt=65536)
+    user: str
+    private_key: Secret = Field(default="", repr=False)
+    passphrase: Secret = Field(default="", repr=False)
+    password: Secret = Field(default="", repr=False)
+    host_key: str = ""
 
 
 class Connection(Strict):
@@ -28,10 +50,10 @@ class Connection(Strict):
 
     connector: str
     settings: dict[str, Any] = Field(default_factory=dict)
-    secrets: dict[str, str] = Field(default_factory=dict, repr=False)
+    secrets: dict[str, Secret] = Field(default_factory=dict, repr=False)
     tables: list[str] = Field(default_factory=list)
     replication: Literal["log", "key", "full"] = "key"
-    tunnel: dict[str, Any] | None = Field(default=None, repr=False)
+    tunnel: Tunnel | None = None
     proxy: str | None = Field(default=None, repr=False)
     owner: str | None = None
 
@@ -42,7 +64,7 @@ class Connection(Strict):
 
 class Platform(Strict):
     kind: Literal["stitch", "airbyte", "fivetran"]
-    token: str = Field(default="", repr=False)
+    token: Secret = Field(default="", repr=False)
     region: str = "us"
     base_url: str = ""
 
@@ -52,6 +74,9 @@ class Desk(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     kind: str
+
+    def __repr__(self) -> str:
+        return f"Desk(kind={self.kind!r})"
 
 
 class Access(Strict):
@@ -139,7 +164,7 @@ def _validated(raw: dict[str, Any], text: str, file: Path) -> Settings:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        where = [str(part) for part in first["loc"]]
+        where = [str(part) for part in first["loc"] if part != "[key]"]
         line = _line_of(text, where)
         raise SettingsError(f"{file.name}:{line}: {'.'.join(where)}: {_why(first, where)}") from None
     settings._source = file
@@ -148,18 +173,19 @@ def _validated(raw: dict[str, Any], text: str, file: Path) -> Settings:
 
 def _why(error: Mapping[str, Any], where: list[str]) -> str:
     if error["type"] != "extra_forbidden":
-        return str(error["msg"])
+        return str(error["msg"]).removeprefix("Value error, ")
     known = _known_keys(where[:-1])
     near = difflib.get_close_matches(where[-1], known, 1)
     return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"
 
 
+_PARTS: dict[str, type[Strict]] = {
+    "platform": Platform, "access": Access, "reminders": Reminders, "tunnel": Tunnel, "connections": Connection,
+}  # fmt: skip
+
+
 def _known_keys(parents: list[str]) -> list[str]:
-    if not parents:
-        return list(Settings.model_fields)
-    if parents[0] == "connections":
-        return list(Connection.model_fields)
-    model = {"platform": Platform, "access": Access, "reminders": Reminders}.get(parents[0], Settings)
+    model = next((_PARTS[part] for part in reversed(parents) if part in _PARTS), Settings)
     return list(model.model_fields)
 
 
@@ -201,10 +227,22 @@ def resolve(value: str, env: Mapping[str, str], folder: Path) -> str:
         raise SettingsError(f"${{vault:{name}}} needs the vault, which this version does not have: use ${{file:...}}")
     try:
         return (folder / Path(name).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise SettingsError(
-            f"the secret file {name} cannot be read ({error.strerror}): check its path and rights"
-        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"the secret file {name} cannot be read ({why}): check its path and rights") from None
+
+
+def resolve_secrets(connection: Connection, env: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """All secrets of a connection, read now: a rotated file or variable counts at the next check."""
+    return {field: resolve(value, env, folder) for field, value in connection.secrets.items()}
+
+
+def resolve_tunnel(tunnel: Tunnel | None, env: Mapping[str, str], folder: Path) -> dict[str, Any] | None:
+    """The tunnel as plain values with its secrets read now."""
+    if tunnel is None:
+        return None
+    plain = tunnel.model_dump()
+    return {**plain, **{k: resolve(plain[k], env, folder) for k in ("private_key", "passphrase", "password")}}
 
 
 def literals(settings: Settings) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from bot.checks.base import Target
-from bot.settings import Settings, SettingsError, resolve
+from bot.settings import Settings, SettingsError, resolve, resolve_secrets, resolve_tunnel
 from flows.core.sheet import sheet
 
 
@@ -15,7 +15,7 @@ def target_for(settings: Settings, name: str) -> Target:
     if connection is None:
         known = ", ".join(sorted(settings.connections)) or "none"
         raise SettingsError(f"there is no connection {name!r} in mend.yml; configured are {known}")
-    secrets = {field: resolve(value, os.environ, settings.folder) for field, value in connection.secrets.items()}
+    secrets = resolve_secrets(connection, os.environ, settings.folder)
     proxy = resolve(connection.proxy, os.environ, settings.folder) if connection.proxy else None
     return Target(
         name,
@@ -25,7 +25,7 @@ def target_for(settings: Settings, name: str) -> Target:
         secrets,
         tuple(connection.tables),
         connection.replication,
-        connection.tunnel,
+        resolve_tunnel(connection.tunnel, os.environ, settings.folder),
         proxy,
         float(
             connection.settings.get("connect_timeout") or connection.settings.get("timeout") or settings.check_timeout
