@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from typing import Any
 
 from bot.desks.base import Address, DeskError, Ticket
 
+KEYS = ("host", "port", "user", "password", "from", "to", "tls")
+TLS = ("none", "starttls", "implicit")
+PORTS = {"none": 25, "starttls": 587, "implicit": 465}
 LIMIT = 15
 
 
@@ -33,6 +37,8 @@ class EmailDesk:
         mail["Message-ID"] = f"<mend-{ticket.id}@{domain}>"
         mail["X-Mend-Case"] = ticket.id
         mail.set_content(ticket.body)
+        evidence = json.dumps(list(ticket.evidence), indent=2, ensure_ascii=False, default=str)
+        mail.add_attachment(evidence, subtype="json", filename=f"{ticket.id}.json")
         try:
             with self._session() as session:
                 session.send_message(mail)
@@ -63,23 +69,34 @@ class EmailDesk:
 def _error(error: Exception) -> DeskError:
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return DeskError("auth", "the mail server refuses user and password of the desk")
+    codes = _codes(error)
+    # 4xx passes by itself, 5xx does not: https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1
+    if codes and all(400 <= code < 500 for code in codes):
+        return DeskError("rate", f"the mail server asks to try later ({codes[0]})", 60)
     if isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPSenderRefused):
         return DeskError("config", "the mail server refuses the sender or the recipient")
-    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code in (421, 450, 451, 452):
-        return DeskError("rate", f"the mail server asks to try later ({error.smtp_code})", 60)
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return DeskError("config", "the mail server offers no STARTTLS or no login: check desk.tls and desk.user")
+    if isinstance(error, ssl.SSLError):
+        return DeskError("config", "TLS with the mail server fails: check desk.tls, desk.port and its certificate")
     return DeskError("down", f"the mail server does not answer ({type(error).__name__})")
+
+
+def _codes(error: Exception) -> list[int]:
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return [code for code, _ in error.recipients.values()]
+    return [error.smtp_code] if isinstance(error, smtplib.SMTPResponseException) else []
 
 
 def make(raw: Mapping[str, Any]) -> EmailDesk:
     missing = [name for name in ("host", "from", "to") if not raw.get(name)]
     if missing:
         raise DeskError("config", f"desk: email needs {', '.join(missing)} in mend.yml")
-    return EmailDesk(
-        str(raw["host"]),
-        str(raw["from"]),
-        str(raw["to"]),
-        int(raw.get("port") or 25),
-        str(raw.get("user") or ""),
-        str(raw.get("password") or ""),
-        str(raw.get("tls") or "none"),
-    )
+    tls = str(raw.get("tls") or "none")
+    if tls not in TLS:
+        raise DeskError("config", f"desk.tls of mend.yml: choose from {', '.join(TLS)}")
+    port = str(raw.get("port") or PORTS[tls])
+    if not port.isdigit():
+        raise DeskError("config", "desk.port of mend.yml: a number is needed")
+    user, password = str(raw.get("user") or ""), str(raw.get("password") or "")
+    return EmailDesk(str(raw["host"]), str(raw["from"]), str(raw["to"]), int(port), user, password, tls)

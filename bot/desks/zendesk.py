@@ -10,6 +10,7 @@ import requests
 
 from bot.desks.base import Address, DeskError, Ticket
 
+KEYS = ("subdomain", "email", "token", "base_url")
 LIMIT = 15
 
 
@@ -31,7 +32,7 @@ class ZendeskDesk:
             "subject": ticket.subject,
             "comment": {"body": ticket.body},
             "external_id": ticket.id,
-            "tags": ["mend", ticket.cause],
+            "tags": ["mend", *filter(None, [ticket.cause])],
         }
         answer = self._call(
             "POST", "/api/v2/tickets.json", json={"ticket": body}, headers={"Idempotency-Key": ticket.id}
@@ -46,24 +47,34 @@ class ZendeskDesk:
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         try:
             answer = requests.request(
-                method, self.base_url + path, auth=(f"{self.email}/token", self.token), timeout=LIMIT, **more
+                method,
+                self.base_url + path,
+                auth=(f"{self.email}/token", self.token),
+                timeout=LIMIT,
+                allow_redirects=False,
+                **more,
             )
         except requests.RequestException as error:
             raise DeskError("down", f"Zendesk does not answer ({type(error).__name__})") from None
-        if answer.status_code in (401, 403):
-            raise DeskError("auth", f"Zendesk refuses the desk's token (HTTP {answer.status_code})")
-        if answer.status_code == 429:
-            after = answer.headers.get("retry-after", "60")
-            raise DeskError("rate", "Zendesk asks to wait", float(after) if after.isdigit() else 60.0)
-        if answer.status_code >= 500:
-            raise DeskError("down", f"Zendesk has trouble (HTTP {answer.status_code})")
-        if answer.status_code >= 400:
-            raise DeskError("config", f"Zendesk does not take the ticket (HTTP {answer.status_code})")
+        _refused(answer)
         try:
             body = answer.json()
         except ValueError:
             raise DeskError("down", "Zendesk did not answer in JSON: check desk.subdomain") from None
         return body if isinstance(body, dict) else {}
+
+
+def _refused(answer: requests.Response) -> None:
+    status, after = answer.status_code, answer.headers.get("retry-after", "")
+    wait = float(after) if after.isdigit() else 0.0
+    if status in (401, 403):
+        raise DeskError("auth", f"Zendesk refuses the desk's token (HTTP {status})")
+    if status == 429:
+        raise DeskError("rate", "Zendesk asks to wait", wait or 60.0)
+    if status >= 500:
+        raise DeskError("down", f"Zendesk has trouble (HTTP {status})", wait)
+    if status >= 300:
+        raise DeskError("config", f"Zendesk does not take the ticket (HTTP {status}): check desk.subdomain")
 
 
 def make(raw: Mapping[str, Any]) -> ZendeskDesk:

@@ -1,10 +1,12 @@
 """Zendesk's ticket API as its documentation describes it, over real HTTP.
 
-https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/ and .../introduction/ratelimits/
+https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/ , .../introduction/requests/#idempotency ,
+.../introduction/rate-limits/
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
@@ -13,54 +15,82 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+WHO = base64.b64encode(b"bot@acme.test/token:t0ken").decode()
+MOODS: dict[str, tuple[int, dict[str, str]]] = {
+    "401": (401, {}),
+    "429": (429, {"retry-after": "7"}),
+    "500": (500, {}),
+    "redirect": (302, {"location": "https://www.zendesk.com/"}),
+    "422": (422, {}),
+}
+
 
 class Zendesk:
+    """`blind`: the search does not know new tickets yet. `loses_answer`: the ticket is made, its answer is lost."""
+
     def __init__(self) -> None:
         self.tickets: list[dict[str, Any]] = []
-        self.mood = "good"
-        self.url = ""
+        self.by_key: dict[str, dict[str, Any]] = {}
+        self.mood, self.url = "good", ""
+        self.blind = self.loses_answer = False
+        self.lock = threading.Lock()
+
+    def create(self, key: str, sent: dict[str, Any]) -> dict[str, Any]:
+        with self.lock:
+            if key not in self.by_key:
+                self.by_key[key] = {**sent["ticket"], "id": 35436 + len(self.tickets)}
+                self.tickets.append(self.by_key[key])
+            return self.by_key[key]
+
+
+class Handler(BaseHTTPRequestHandler):
+    state: Zendesk
+
+    def log_message(self, *_: object) -> None: ...
+
+    def _say(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
+        raw = json.dumps(body).encode()
+        self.send_response(status)
+        sent = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
+        for name, value in sent.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def _refused(self) -> bool:
+        wrong = self.headers.get("authorization") != f"Basic {WHO}"
+        mood = "401" if wrong else self.state.mood
+        if mood in MOODS:
+            status, headers = MOODS[mood]
+            self._say(status, {"error": "refused"}, headers)
+        return mood in MOODS
+
+    def do_GET(self) -> None:
+        if self._refused():
+            return
+        if self.path == "/api/v2/users/me.json":
+            self._say(200, {"user": {"id": 1, "email": "bot@acme.test"}})
+            return
+        wanted = parse_qs(urlsplit(self.path).query).get("external_id", [""])[0]
+        found = [] if self.state.blind else [t for t in self.state.tickets if t["external_id"] == wanted]
+        self._say(200, {"tickets": found})
+
+    def do_POST(self) -> None:
+        sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self._refused():
+            return
+        made = self.state.create(self.headers["idempotency-key"], sent)
+        if self.state.loses_answer:
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._say(201, {"ticket": made})
 
 
 @contextmanager
 def zendesk() -> Iterator[Zendesk]:
     state = Zendesk()
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None: ...
-
-        def _say(self, status: int, body: dict[str, Any], **headers: str) -> None:
-            raw = json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in {"content-type": "application/json", "content-length": str(len(raw)), **headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def _refused(self) -> bool:
-            answers: dict[str, tuple[int, dict[str, Any], dict[str, str]]] = {
-                "401": (401, {"error": "Couldn't authenticate you"}, {}),
-                "429": (429, {"error": "APIRateLimitExceeded"}, {"retry-after": "7"}),
-                "500": (500, {"error": "Internal Server Error"}, {}),
-            }
-            if state.mood in answers:
-                status, body, headers = answers[state.mood]
-                self._say(status, body, **headers)
-                return True
-            return False
-
-        def do_GET(self) -> None:
-            if not self._refused():
-                wanted = parse_qs(urlsplit(self.path).query).get("external_id", [""])[0]
-                self._say(200, {"tickets": [t for t in state.tickets if t["external_id"] == wanted]})
-
-        def do_POST(self) -> None:
-            sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            if not self._refused():
-                ticket = {**sent["ticket"], "id": 35436 + len(state.tickets)}
-                state.tickets.append(ticket)
-                self._say(201, {"ticket": ticket})
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"state": state}))
     state.url = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
