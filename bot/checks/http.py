@@ -2,231 +2,210 @@
 
 from __future__ import annotations
 
-import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
 from bot.checks.base import Target
-from bot.checks.text import evidence
-from bot.drivers.http import Answer, get
-from bot.drivers.network import Trouble
-from flows.core.finding import Finding
-from flows.core.sheet import HttpSpec as Http
+from bot.checks.http_ask import ask, clean, kind_of_auth, place, said, secret, spec
+from bot.checks.http_ask import base_url as base_url
+from bot.checks.http_judge import Ruling, judge, retry_after, same
+from bot.drivers.http import Answer
+from bot.drivers.network import Deadline, Trouble
+from flows.core.finding import Finding, Verdict
 from flows.core.sheet import Probe
 
 LOGIN, RIGHTS = ("verify_credentials", "credentials_accepted"), ("check_permissions", "permissions_sufficient")
-SERVER_CODES = {502: "availability.bad_gateway", 503: "availability.maintenance", 504: "availability.gateway_timeout"}
-
-
-def _http(target: Target) -> Http:
-    if target.sheet.http is None:
-        raise Trouble("config_error", "config.wrong_format", f"the sheet {target.connector} has no http part")
-    return target.sheet.http
-
-
-def _values(target: Target) -> dict[str, str]:
-    defaults = {f.name: f.default for f in target.sheet.fields if not f.secret}
-    return {**defaults, **{k: str(v) for k, v in target.settings.items()}}
-
-
-def fill(text: str, target: Target) -> str:
-    """Substitute `{field}` with the connection's settings; nothing else is computed."""
-    values = _values(target)
-    return re.sub(r"\{(\w+)\}", lambda found: quote(values.get(found[1], ""), safe="/:.-_~"), text)
-
-
-def base_url(target: Target) -> str:
-    given = str(target.settings.get("base_url") or "")
-    return (given or fill(_http(target).base_url, target)).rstrip("/")
-
-
-def _auth(target: Target) -> tuple[dict[str, str], str]:
-    """Headers and query of the credential."""
-    http = _http(target)
-    secret = target.sheet.secret(target.secrets, http.secret)
-    kind = str(target.settings.get("auth") or http.auth)
-    if kind == "bearer":
-        return {"Authorization": f"Bearer {secret}"}, ""
-    if kind == "basic":
-        user = fill(http.user or "{user}", target)
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode()}, ""
-    name = str(target.settings.get("header") or http.header or "X-Api-Key")
-    if kind == "header":
-        return {name: http.prefix + secret}, ""
-    return {}, f"{name}={quote(secret)}" if kind == "query" else ""
-
-
-def ask(target: Target, path: str, *, signed: bool = True) -> Answer:
-    """One GET of the provider, with or without the credential. Raises Trouble."""
-    auth, query = _auth(target) if signed else ({}, "")
-    headers = {"Accept": "application/json", "User-Agent": "mend", **_http(target).headers, **auth}
-    url = base_url(target) + fill(path, target)
-    url += ("&" if "?" in url else "?") + query if query else ""
-    ca_file = str(target.settings.get("ca_file") or "") or None
-    return get(url, headers, target.timeout, proxy=target.proxy, ca_file=ca_file)
 
 
 def _finding(
-    at: tuple[str, str],
-    target: Target,
-    verdict: Any,
-    words: str,
-    cause: str | None = None,
-    code: str | None = None,
-    alternatives: tuple[str, ...] = (),
+    at: tuple[str, str], target: Target, words: str, ruling: Ruling | None = None, answer: Answer | None = None,
     **facts: Any,
-) -> Finding:
-    return Finding(at[0], at[1], verdict, cause, code, alternatives, evidence(target, words), facts)
+) -> Finding:  # fmt: skip
+    told = clean(target, words)
+    wait = retry_after(answer) if answer and ruling else ""
+    facts = {**place(target), **({"retry_after": wait} if wait else {}), **facts}
+    if ruling is None:
+        return Finding(*at, "good", evidence=told, facts=facts)
+    return Finding(*at, ruling.verdict, ruling.cause, ruling.code, ruling.alternatives, told, facts)
 
 
-def _said(answer: Answer) -> str:
-    """The provider's own message, short."""
-    body = answer.json()
-    found = body
-    for key in ("error", "errors", "message", "error_description"):
-        if isinstance(found, list) and found:
-            found = found[0]
-        if isinstance(found, dict) and key in found:
-            found = found[key]
-    if isinstance(found, dict | list) or found is None:
-        found = answer.text[:300]
-    return f"HTTP {answer.status} {found}"
+def _failed(at: tuple[str, str], target: Target, trouble: Trouble, verdict: Verdict = "bad") -> Finding:
+    return _finding(
+        at, target, trouble.evidence, Ruling(verdict, trouble.cause, trouble.code, trouble.alternatives)
+    )  # fmt: skip
 
 
-def judge(target: Target, answer: Answer) -> tuple[str, str, str] | None:
-    """(verdict, cause, code) of an answer that is not good; None when it is a plain success."""
-    for match in _http(target).answers:
-        if (
-            match.status in (None, answer.status)
-            and re.search(match.body, answer.text, re.I)
-            and (not match.header or match.header.lower() in answer.headers)
-        ):
-            return "bad", match.cause, match.code
-    if answer.status < 300:
-        return ("unclear", "config_error", "auth.login_page_instead_of_api") if answer.is_html else None
-    if answer.status == 429:
-        return "bad", "rate_limited", "limit.rate_limited"
-    if answer.status >= 500:
-        return "bad", "third_party_down", SERVER_CODES.get(answer.status, "availability.provider_error")
-    own = _own(target, answer)
-    if answer.status == 401:
-        return (
-            ("bad", "invalid_credentials", "auth.invalid_token")
-            if own
-            else ("unclear", "config_error", "access.waf_blocked")
-        )
-    if answer.status == 403:
-        return (
-            ("bad", "missing_privilege", "auth.insufficient_scope")
-            if own
-            else ("unclear", "ip_not_allowlisted", "access.waf_blocked")
-        )
-    if answer.status == 407:
-        return "bad", "host_unreachable", "proxy.authentication_required"
-    if answer.status in (404, 410):
-        return "bad", "config_error", "config.wrong_base_path"
-    return "unclear", "unclassified", "availability.malformed_response"
-
-
-def _own(target: Target, answer: Answer) -> bool:
-    """The refusal has the provider's own form: JSON with the key that the sheet names, never an HTML page."""
-    if answer.is_html:
-        return False
-    marker = _http(target).own_error
-    return not marker or marker in answer.text
+def _unsendable(target: Target) -> Finding | None:
+    """A credential that cannot be right is not tried."""
+    key, name = secret(target), spec(target).secret
+    if not key:
+        code, words = "auth.credential_not_sent", f"{name} is empty"
+    elif key != key.strip() or "\n" in key or "\r" in key:
+        code, words = "auth.secret_with_whitespace", f"{name} begins or ends with white space, or has a line break"
+    elif kind_of_auth(target) != "basic" and not (key.isascii() and key.isprintable()):
+        code, words = "auth.malformed_header", f"{name} holds a character that cannot be sent in a header"
+    else:
+        return None
+    return _finding(LOGIN, target, words, Ruling("bad", "invalid_credentials", code))
 
 
 def verify_credentials(target: Target) -> Finding:
     """The identity call, then the same call without the credential: equal answers prove nothing."""
-    path = str(target.settings.get("probe") or _http(target).identity)
+    path = str(target.settings.get("probe") or spec(target).identity)
+    open_api = kind_of_auth(target) == "none"
     try:
+        unsendable = None if open_api else _unsendable(target)
+        if unsendable:
+            return unsendable
         answer = ask(target, path)
-        result = judge(target, answer)
-        if result is None and _http(target).auth != "none" and str(target.settings.get("auth")) != "none":
-            control = ask(target, path, signed=False)
-            if control.status < 300 and control.text == answer.text:
-                return _finding(
-                    LOGIN,
-                    target,
-                    "unclear",
-                    f"{path} answers the same without the credential, so it proves nothing",
-                    "unclassified",
-                    "auth.credential_not_sent",
-                )
+        ruling = judge(target, answer)
+        if ruling is None and open_api:
+            return _finding(LOGIN, target, f"HTTP {answer.status} from {path}; no credential is configured")
+        return _with_control(target, path, answer, ruling)
     except Trouble as trouble:
-        return _finding(LOGIN, target, "bad", trouble.evidence, trouble.cause, trouble.code, **_where(target))
-    if result is None:
-        return _finding(LOGIN, target, "good", f"HTTP {answer.status} from {path}")
-    verdict, cause, code = result
-    if code == "auth.insufficient_scope":
-        # A good key with few rights: the login itself is fine, the permission check will name what is missing.
-        return _finding(LOGIN, target, "good", f"{_said(answer)} (known key, this call is not allowed)")
-    alternatives = ("auth.token_revoked", "auth.token_expired") if code == "auth.invalid_token" else ()
-    return _finding(
-        LOGIN,
-        target,
-        verdict,
-        _said(answer),
-        cause,
-        code,
-        alternatives,
-        **_where(target),
-        retry_after=answer.headers.get("retry-after", ""),
-    )
+        return _failed(LOGIN, target, trouble)
 
 
-def _where(target: Target) -> dict[str, str]:
-    from urllib.parse import urlsplit
+def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | None) -> Finding:
+    decided = ruling is not None and (ruling.verdict == "unclear" or answer.status not in (401, 403))
+    control = None if decided or kind_of_auth(target) == "none" else _control(target, path)
+    equal = control is not None and same(answer, control)
+    if ruling is None:
+        if equal:
+            words = f"{path} answers the same without the credential, so it proves nothing"
+            return _finding(LOGIN, target, words, Ruling("unclear", "unclassified", "auth.credential_not_sent"))
+        return _finding(LOGIN, target, f"HTTP {answer.status} from {path}" + ("" if control else "; not compared"))
+    if equal and answer.status == 403:
+        ruling = Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", (ruling.code, "access.ip_not_allowed"))
+    elif equal and ruling.code != "auth.credential_not_sent":
+        # The provider does not tell a bad credential from none: perhaps ours was lost on the way.
+        ruling = replace(ruling, alternatives=(*ruling.alternatives, "auth.credential_not_sent"))
+    if ruling.cause == "missing_privilege" and ruling.verdict == "bad" and ruling.code == "auth.insufficient_scope":
+        # A good key with few rights: the permission check names what is missing.
+        return _finding(LOGIN, target, f"{said(answer)} (the key is known, this call is not allowed)")
+    return _finding(LOGIN, target, said(answer), ruling, answer)
 
-    parts = urlsplit(base_url(target))
-    return {"host": parts.hostname or "", "port": str(parts.port or "")}
+
+def _control(target: Target, path: str) -> Answer | None:
+    try:
+        return ask(target, path, signed=False)
+    except Trouble:
+        return None
 
 
-def _resources(target: Target) -> Mapping[str, Probe]:
-    """What was selected, or for the generic connector the configured paths, or everything the sheet knows."""
-    known = _http(target).resources
-    paths = target.settings.get("resources")
-    if isinstance(paths, list):
-        return {str(p): Probe(path=str(p)) for p in paths}
-    wanted = target.tables or tuple(known)
-    return {name: known.get(name, Probe(path="/" + name.strip("/"))) for name in wanted}
+@dataclass
+class _Seen:
+    """What the probes of the resources said."""
+
+    missing: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
+    needed: dict[str, None] = field(default_factory=dict)
+    granted: list[str] | None = None
+    ruling: Ruling | None = None
+    words: str = ""
+
+    def lacks(self, target: Target, scopes: Iterable[str]) -> list[str]:
+        """Scopes that are surely not granted; none when the provider does not say what is."""
+        if not self.granted:
+            return []
+        implied = {more for one in self.granted for more in spec(target).implies.get(one, ())}
+        return [one for one in scopes if one not in self.granted and one not in implied]
+
+    def note(self, ruling: Ruling, words: str) -> None:
+        if self.ruling is None or (self.ruling.verdict == "unclear" and ruling.verdict == "bad"):
+            self.ruling, self.words = ruling, words
 
 
 def verify_permissions(target: Target) -> Finding:
-    """One smallest read per selected resource; names those that the identity may not read and the scopes they need."""
-    missing: list[str] = []
-    needed: list[str] = []
-    words, granted, problem = "", "", None
+    """One smallest read per selected resource; names those that may not be read, and the scopes they need."""
+    deadline, seen = Deadline(target.timeout * 3), _Seen()
+    resources = _resources(target)
     try:
-        for name, probe in _resources(target).items():
-            answer = ask(target, probe.path)
-            granted = answer.headers.get(_http(target).scopes_header.lower(), granted)
-            result = judge(target, answer)
-            if (result and result[2] == "auth.insufficient_scope") or (
-                answer.status in (403, 404) and not answer.is_html
-            ):
-                missing.append(name)
-                needed += [s for s in probe.scopes if s not in needed]
-                words = words or _said(answer)
-            elif result:
-                problem = problem or (result, _said(answer))
+        seen.granted = _granted_by_call(target)
+        for name, probe in resources.items():
+            if probe is None or deadline.over():
+                seen.unproven.append(name)
+                continue
+            answer = ask(target, probe.path, timeout=min(target.timeout, deadline.left()), resource=name)
+            stop = _weigh(target, seen, name, probe, answer)
+            if stop:
+                return stop
     except Trouble as trouble:
-        return _finding(RIGHTS, target, "unclear", trouble.evidence, trouble.cause, trouble.code)
-    if missing:
-        return _finding(
-            RIGHTS,
-            target,
-            "bad",
-            words,
-            "missing_privilege",
-            "auth.insufficient_scope",
-            missing=missing,
-            scopes_needed=needed,
-            scopes_granted=granted,
-        )
-    if problem:
-        (verdict, cause, code), said = problem
-        return _finding(RIGHTS, target, verdict, said, cause, code)
-    return _finding(RIGHTS, target, "good", f"all {len(_resources(target))} resources answer")
+        return _failed(RIGHTS, target, trouble, "unclear" if trouble.cause == "config_error" else "bad")
+    return _summed_up(target, seen, len(resources))
+
+
+def _weigh(target: Target, seen: _Seen, name: str, probe: Probe, answer: Answer) -> Finding | None:
+    """Take one resource's answer into `seen`; a Finding when it explains everything (down, limited, locked out)."""
+    listed = answer.headers.get(spec(target).scopes_header.lower()) if spec(target).scopes_header else None
+    if listed:
+        seen.granted = [one.strip() for one in listed.split(",") if one.strip()]
+    ruling, lacking = judge(target, answer), seen.lacks(target, probe.scopes)
+    if ruling is None:
+        if probe.partial and lacking:
+            seen.partial.append(name)
+            seen.needed.update(dict.fromkeys(lacking))
+        return None
+    if answer.status == 404 and not answer.is_html and spec(target).own_error:
+        # Providers hide what a caller may not see behind the same 404 as what does not exist.
+        code = "auth.insufficient_scope" if lacking else "privilege.resource_hidden"
+        ruling = Ruling("bad", "missing_privilege", code, ("config.object_missing",))
+    elif answer.status == 404 and ruling.code == "config.wrong_base_path":
+        ruling = Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
+    elif ruling.verdict == "bad" and ruling.cause not in ("missing_privilege", "feature_not_enabled"):
+        return _finding(RIGHTS, target, f"{name}: {said(answer)}", ruling, answer)
+    seen.note(ruling, f"{name}: {said(answer)}")
+    if ruling.verdict == "unclear":
+        seen.unproven.append(name)
+        return None
+    seen.missing.append(name)
+    seen.needed.update(dict.fromkeys(_named(target, answer) or lacking or probe.scopes))
+    return None
+
+
+def _named(target: Target, answer: Answer) -> list[str]:
+    """The scopes that the provider's own refusal names."""
+    pattern = spec(target).scopes_said
+    found = re.search(pattern, answer.text) if pattern else None
+    return re.findall(r"[\w.:-]+", found[1]) if found else []
+
+
+def _summed_up(target: Target, seen: _Seen, count: int) -> Finding:
+    facts: dict[str, Any] = {"missing": [*seen.missing, *seen.partial], "scopes_needed": list(seen.needed)}
+    facts |= {"scopes_granted": seen.granted or [], "unproven": seen.unproven}
+    if seen.ruling and seen.ruling.verdict == "bad":
+        return _finding(RIGHTS, target, seen.words, seen.ruling, **facts)
+    if seen.partial:
+        words = f"{', '.join(seen.partial)} answer, but a part stays hidden without {', '.join(seen.needed)}"
+        return _finding(RIGHTS, target, words, Ruling("unclear", "missing_privilege", "privilege.rows_hidden"), **facts)
+    if seen.ruling:
+        return _finding(RIGHTS, target, seen.words, seen.ruling, **facts)
+    if seen.unproven:
+        words = f"no probe or no time for {', '.join(seen.unproven)}; the others answer"
+        return _finding(RIGHTS, target, words, Ruling("unclear", "unclassified", "availability.too_slow"), **facts)
+    return _finding(RIGHTS, target, f"all {count} resources answer", **facts)
+
+
+def _granted_by_call(target: Target) -> list[str] | None:
+    """The granted scopes, where the provider has a call for them."""
+    http = spec(target)
+    if not http.scopes_path:
+        return None
+    parts: list[Any] = [ask(target, http.scopes_path).body]
+    for key in http.scopes_body.split("."):
+        inner = [part.get(key) for part in parts if isinstance(part, dict)]
+        parts = [one for part in inner for one in (part if isinstance(part, list) else [part])]
+    return [one for one in parts if isinstance(one, str)] or None
+
+
+def _resources(target: Target) -> dict[str, Probe | None]:
+    """What was selected, or for the generic connector the configured paths, or everything the sheet knows."""
+    http, paths = spec(target), target.settings.get("resources")
+    generic = not http.resources and not http.other
+    if generic:
+        given = [*(paths if isinstance(paths, list) else []), *target.tables]
+        return {str(one): Probe(path="/" + str(one).lstrip("/")) for one in given}
+    return {name: http.resources.get(name, http.other) for name in target.tables or tuple(http.resources)}

@@ -10,56 +10,68 @@ from bot.drivers.network import Trouble
 from flows.core.finding import Finding
 
 NAME = "status_page_quiet"
-# Atlassian Statuspage API v2: https://www.atlassian.com/software/statuspage (every page serves /api/v2/summary.json)
+# Atlassian Statuspage, v2: https://metastatuspage.com/api serves the same document for every page.
 SUMMARY = "/api/v2/summary.json"
+OVER = ("resolved", "postmortem", "completed")
+SERIOUS = ("major", "critical")
 
 
 @check("check_status", NAME)
 def status_page_quiet(target: Target) -> Finding:
     """The provider's status page reports no incident."""
     page = target.sheet.status_page
-    url = str(target.settings.get("status_url") or (page.url if page else "")).rstrip("/")
+    given = str(target.settings.get("status_url") or "")
+    url = (given or (page.url if page else "")).rstrip("/")
     if not url:
         return finding(NAME, "skipped", evidence="no status page is known")
-    if page and page.kind == "generic" and not target.settings.get("status_url"):
+    if page and page.kind == "generic" and not given:
         return finding(NAME, "unclear", evidence=f"cannot read this page: {url}", url=url)
+    ca_file = str(target.settings.get("ca_file") or "") or None
+    headers = {"Accept": "application/json", "User-Agent": "mend"}
     try:
-        answer = get(url + SUMMARY, {"Accept": "application/json"}, min(target.timeout, 5.0), proxy=target.proxy)
+        answer = get(url + SUMMARY, headers, min(target.timeout, 5.0), proxy=target.proxy, ca_file=ca_file)
     except Trouble as trouble:
-        return finding(NAME, "unclear", evidence=f"cannot read this page: {trouble.evidence}", url=url)
-    body = answer.json()
-    if not isinstance(body, dict) or not isinstance(body.get("status"), dict):
+        return finding(NAME, "unclear", evidence=f"cannot read this page: {trouble.evidence}"[:500], url=url)
+    body = answer.body
+    if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("status"), dict):
         return finding(NAME, "unclear", evidence=f"cannot read this page: {url} (HTTP {answer.status})", url=url)
     return _judge(body, url)
 
 
 def _judge(body: dict[str, Any], url: str) -> Finding:
-    incidents = [
-        i
-        for i in body.get("incidents") or []
-        if isinstance(i, dict) and i.get("status") not in ("resolved", "postmortem")
+    status, said = body["status"], _line(body["status"].get("description"))
+    incidents = [one for one in _dicts(body.get("incidents")) if one.get("status") not in OVER]
+    serious = [one for one in incidents if one.get("impact") in SERIOUS]
+    working = [one for one in _dicts(body.get("scheduled_maintenances")) if one.get("status") == "in_progress"]
+    if serious or status.get("indicator") in SERIOUS:
+        first = (serious or incidents or [{"name": said, "status": status.get("indicator")}])[0]
+        return _bad("availability.provider_error", first, body, url)
+    if working or status.get("indicator") == "maintenance":
+        first = (working or [{"name": said, "status": "in_progress"}])[0]
+        return _bad("availability.maintenance", first, body, url)
+    minor = ", ".join(_line(one.get("name")) for one in incidents[:3])
+    return finding(
+        NAME, "good", evidence=(f"{said}; minor: {minor}" if minor else said or "no incident")[:500], url=url
+    )
+
+
+def _bad(code: str, incident: dict[str, Any], body: dict[str, Any], url: str) -> Finding:
+    hit = _dicts(incident.get("components")) or [
+        one for one in _dicts(body.get("components")) if one.get("status") not in ("operational", None)
     ]
-    serious = [i for i in incidents if i.get("impact") in ("major", "critical")]
-    under = [
-        m for m in body.get("scheduled_maintenances") or [] if isinstance(m, dict) and m.get("status") == "in_progress"
-    ]
-    said = str(body["status"].get("description", ""))[:200]
-    if serious or body["status"].get("indicator") in ("major", "critical"):
-        first = (serious or incidents or [{}])[0]
-        name = str(first.get("name") or said)[:200]
-        return finding(
-            NAME,
-            "bad",
-            "availability.provider_error",
-            "third_party_down",
-            evidence=f"{name} ({first.get('status', said)})",
-            incident=name,
-            since=str(first.get("started_at") or first.get("created_at") or ""),
-            url=url,
-        )
-    if under:
-        name = str(under[0].get("name", "maintenance"))[:200]
-        return finding(
-            NAME, "bad", "availability.maintenance", "third_party_down", evidence=name, incident=name, url=url
-        )
-    return finding(NAME, "good", evidence=said or "no incident", url=url)
+    name, state = _line(incident.get("name")), _line(incident.get("status"))
+    updates = _dicts(incident.get("incident_updates"))
+    return finding(
+        NAME, "bad", code, "third_party_down", evidence=f"{name} ({state})"[:500], incident=name, url=url,
+        since=_line(incident.get("started_at") or incident.get("created_at")),
+        components=[_line(one.get("name")) for one in hit[:10]],
+        update=_line(updates[0].get("body"))[:300] if updates else "",
+    )  # fmt: skip
+
+
+def _dicts(many: Any) -> list[dict[str, Any]]:
+    return [one for one in many if isinstance(one, dict)] if isinstance(many, list) else []
+
+
+def _line(text: Any) -> str:
+    return " ".join(str(text or "").split())[:200]

@@ -76,7 +76,11 @@ class Probe(Strict):
 
 
 class HttpSpec(Strict):
-    """How to call the API. `own_error` is a JSON key that every error of the provider itself carries."""
+    """How to call the API. `own_error` is a JSON key that every error of the provider itself carries.
+
+    Granted scopes are in a header, or in the answer of `scopes_path` under `scopes_body` (dots lead inward);
+    `scopes_said` finds in a refusal, as its first group, the scopes that it asks for.
+    """
 
     base_url: str
     auth: Literal["bearer", "basic", "header", "query", "none"] = "bearer"
@@ -90,6 +94,7 @@ class HttpSpec(Strict):
     scopes_header: str = ""
     scopes_path: str = ""
     scopes_body: str = ""
+    scopes_said: Pattern = ""
     implies: dict[str, tuple[str, ...]] = default(default_factory=dict)
     resources: dict[str, Probe] = default(default_factory=dict)
     other: Probe | None = None
