@@ -18,6 +18,9 @@ from flows.core.sheet import Probe
 
 LOGIN, RIGHTS = ("verify_credentials", "credentials_accepted"), ("check_permissions", "permissions_sufficient")
 
+# Causes that an answer without the credential can refute; a limit or an outage is the same for everybody.
+ABOUT_US = ("invalid_credentials", "token_expired", "missing_privilege")
+
 
 def _finding(
     at: tuple[str, str], target: Target, words: str, ruling: Ruling | None = None, answer: Answer | None = None,
@@ -69,7 +72,7 @@ def verify_credentials(target: Target) -> Finding:
 
 
 def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | None) -> Finding:
-    decided = ruling is not None and (ruling.verdict == "unclear" or answer.status not in (401, 403))
+    decided = ruling is not None and (ruling.verdict == "unclear" or ruling.cause not in ABOUT_US)
     control = None if decided or kind_of_auth(target) == "none" else _control(target, path)
     equal = control is not None and same(answer, control)
     if ruling is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -73,9 +74,9 @@ def _auth(target: Target) -> tuple[dict[str, str], str]:
 
 def ask(target: Target, path: str, *, signed: bool = True, timeout: float | None = None, **more: str) -> Answer:
     """One GET of the provider, with or without the credential. Raises Trouble."""
+    url = base_url(target) + fill(path, target, **more)
     auth, query = _auth(target) if signed else ({}, "")
     headers = {"Accept": "application/json", "User-Agent": "mend", **spec(target).headers, **auth}
-    url = base_url(target) + fill(path, target, **more)
     url += ("&" if "?" in url else "?") + query if query else ""
     ca_file = str(target.settings.get("ca_file") or "") or None
     return get(url, headers, timeout or target.timeout, proxy=target.proxy, ca_file=ca_file)
@@ -86,8 +87,9 @@ def clean(target: Target, text: str) -> str:
     for given in sorted((v for v in target.secrets.values() if v), key=len, reverse=True):
         for form in (quote(given), quote(given, safe=""), base64.b64encode(given.encode()).decode()):
             text = text.replace(form, "***") if len(form) > 2 else text
-    if target.sheet.http and kind_of_auth(target) == "basic" and secret(target):
-        text = text.replace(_auth(target)[0]["Authorization"].removeprefix("Basic "), "***")
+    with contextlib.suppress(Trouble):
+        for sent in _auth(target)[0].values():
+            text = text.replace(sent.rpartition(" ")[2] or "\0", "***")
     return evidence(target, text)
 
 

@@ -26,7 +26,10 @@ class UnknownConnector(SheetError):
 
 
 def _compiles(pattern: str) -> str:
-    re.compile(pattern)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a pattern: {error}") from None
     return pattern
 
 
