@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +14,7 @@ import typer
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     help="Mend: the guided troubleshooter for broken data connections, in Slack.",
 )
 Config = Annotated[
@@ -38,9 +42,12 @@ def try_(
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
 ) -> None:
     """Everything on this machine without any account: a local Slack and five connections that are really broken."""
-    from bot.app import try_locally
+    try:
+        from bot.app import try_locally
 
-    raise typer.Exit(try_locally(port, not no_open))
+        raise typer.Exit(try_locally(port, not no_open))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
 
 
 @app.command()
@@ -63,15 +70,21 @@ def diagnose(
     json_: AsJson = False,
 ) -> None:
     """Explain an error message."""
-    from bot.cli_check import diagnose as run
+    from bot.cli_diagnose import diagnose as run
 
-    raise typer.Exit(run(text if text is not None else sys.stdin.read(), connector, json_))
+    raise typer.Exit(run(text if text is not None else _standard_input(), connector, json_))
+
+
+def _standard_input() -> str:
+    if sys.stdin.isatty():
+        print("Paste the error message, then press Ctrl-D.", file=sys.stderr)
+    return sys.stdin.buffer.read(200_000).decode("utf-8", "replace")
 
 
 @app.command()
 def doctor(json_: AsJson = False, config: Config = None) -> None:
     """Check Mend's own set-up."""
-    from bot.cli_setup import doctor as run
+    from bot.cli_doctor import doctor as run
 
     raise typer.Exit(run(json_, config))
 
@@ -81,7 +94,7 @@ def lint(
     paths: Annotated[list[Path] | None, typer.Argument(help="Sheets or templates (default: Mend's own).")] = None,
 ) -> None:
     """Check sheets, flows and templates."""
-    from bot.cli_setup import lint as run
+    from bot.cli_lint import lint as run
 
     raise typer.Exit(run(paths or []))
 
@@ -127,17 +140,45 @@ def manifest(url: Annotated[str | None, typer.Option(help="Public address, for H
     raise typer.Exit(run(url))
 
 
+# Named, not imported: their modules are heavy, and a wrong flag should be told at once.
+EXPECTED = {"SettingsError", "SheetError", "StoreError", "SlackError", "DeskError"}
+
+
 def main() -> None:
     """One line on standard error for everything that goes wrong, never a traceback."""
+    if not sys.warnoptions:  # libraries' warnings are not for the people who read this terminal
+        warnings.simplefilter("ignore")
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
+    except BrokenPipeError:  # `mend connectors | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except Exception as error:
-        expected = type(error).__name__ in ("SettingsError", "SheetError", "StoreError", "SlackError", "UsageError")
-        text = (
-            str(error) if expected else f"{type(error).__name__}: {error}; please report this with the command you ran"
-        )
-        print("mend: " + " ".join(text.split()), file=sys.stderr)
-        sys.exit(2)
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    from bot.cli_text import hide
+
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "Abort" in names:
+        return 130
+    if "NoArgsIsHelpError" in names:  # its help is printed already
+        return 2
+    usage = getattr(error, "format_message", None)
+    if usage:
+        text = f"{usage()} `mend --help` and `mend COMMAND --help` say what there is"
+    elif names & EXPECTED:
+        text = str(error)
+    else:
+        # Its words could hold anything, a secret too; the place says enough.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+        text = f"a fault of Mend's own ({place}): please report it with the command you ran"
+    print("mend: " + hide(text), file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

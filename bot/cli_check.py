@@ -1,4 +1,4 @@
-"""`mend check` and `mend diagnose`."""
+"""`mend check`: the live checks of connections in the terminal."""
 
 from __future__ import annotations
 
@@ -11,95 +11,125 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from bot.checks.run import checks_of, run_all
+from bot.checks.run import run_all
 from bot.checks.target import target_for
+from bot.cli_text import clean
 from bot.settings import Settings, SettingsError, literals, load
 from flows.core.causes import CAUSES
 from flows.core.finding import Finding, explaining, overall
 
 EXIT = {"good": 0, "bad": 1, "unclear": 3}
+COLOUR = {"good": "green", "bad": "red", "unclear": "yellow", "skipped": "dim"}
 # Side by side, but gently: a fleet behind one host must not look like an attack.
 AT_ONCE = 16
+Result = dict[str, Any]
 
 
 def check(names: list[str], everything: bool, as_json: bool, config: Path | None) -> int:
     """Exit code: 0 all good, 1 something bad, 3 something unclear."""
     settings = load(config, os.environ)
-    wanted = sorted(settings.connections) if everything else names
+    wanted = sorted(settings.connections) if everything else list(dict.fromkeys(names))
     if not wanted:
-        raise SettingsError("name a connection of mend.yml, or give --all")
+        raise SettingsError(
+            "mend.yml has no connections: describe one (see README)" if everything and not settings.connections
+            else "name a connection of mend.yml, or give --all"
+        )  # fmt: skip
     for name in wanted:
         target_for(settings, name)  # a usage error is told before anything runs
     for place in literals(settings):
         print(
-            f"mend: the secret {place} stands in mend.yml itself; better ${{env:...}} or ${{file:...}}", file=sys.stderr
+            f"mend: the secret {place} stands in mend.yml itself: better ${{env:...}} or ${{file:...}}", file=sys.stderr
         )
-    results = _run(settings, wanted, quiet=as_json)
+    many = everything or len(wanted) > 1
+    results = _side_by_side(settings, wanted, quiet=as_json) if many else [_alone(settings, wanted[0], quiet=as_json)]
     if as_json:
-        print(json.dumps(results if everything or len(results) > 1 else results[0], indent=2, ensure_ascii=False))
+        print(json.dumps(results if many else results[0], indent=2, ensure_ascii=False))
+    elif many:
+        _table(results)
     verdicts = {r["verdict"] for r in results}
     return EXIT["bad"] if "bad" in verdicts else EXIT["unclear"] if "unclear" in verdicts else EXIT["good"]
 
 
-def _run(settings: Settings, names: list[str], *, quiet: bool) -> list[dict[str, Any]]:
-    if len(names) == 1 or quiet:
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            results = list(pool.map(lambda n: result(settings, n, _printer() if not quiet else None), names))
-        if not quiet:
-            _conclude(results[0])
-        return results
+def _alone(settings: Settings, name: str, *, quiet: bool) -> Result:
+    """One connection: each finding is told as it comes."""
+    if quiet:
+        return result(settings, name)
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+
+    def tell(f: Finding) -> None:
+        line = Text(f"{f.verdict:8}", COLOUR[f.verdict]).append(f"{f.check:24}", "default")
+        console.print(line.append(clean(f.evidence)[:200], "default").append(f"  {f.took_ms} ms", "dim"))
+
+    with console.status(f"checking {clean(name)}"):
+        found = result(settings, name, tell)
+    console.print(Text(f"\n{clean(name)}: {found['verdict']}. ", "bold").append(clean(found["summary"])))
+    for line in _advice(found):
+        console.print(Text(line))
+    return found
+
+
+def _advice(found: Result) -> list[str]:
+    """A red result says the cause, the next step, whose it is, and whether waiting helps."""
+    top = next((f for f in found["findings"] if f["verdict"] == found["verdict"] and f["next"]), None)
+    if top is None:
+        return []
+    same = f" (could as well be {', '.join(top['alternatives'])})" if top["alternatives"] else ""
+    waiting = "helps" if found["waiting_helps"] else "does not help"
+    return [
+        f"Next:    {clean(top['next'])}",
+        f"Cause:   {found['cause'] or 'unclear'}, {found['code'] or 'no code'}{same}",
+        f"Who:     {(found['owner'] or 'nobody').replace('_', ' ')}; waiting {waiting}",
+    ]
+
+
+def _side_by_side(settings: Settings, names: list[str], *, quiet: bool) -> list[Result]:
+    """Many connections at once, in the order they were named; progress goes to standard error."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    done: dict[str, Result] = {}
+    with Progress(console=console, disable=quiet, transient=True) as progress, ThreadPoolExecutor(AT_ONCE) as pool:
+        task = progress.add_task("checking", total=len(names))
+        running = {pool.submit(result, settings, name): name for name in names}
+        for one in as_completed(running):
+            done[running[one]] = one.result()
+            progress.advance(task)
+            if not quiet and not console.is_terminal:
+                print(
+                    f"{len(done)}/{len(names)} {clean(running[one])}: {done[running[one]]['verdict']}", file=sys.stderr
+                )
+    return [done[name] for name in names]
+
+
+def _table(results: list[Result]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    results = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        running = {pool.submit(result, settings, name): name for name in names}
-        for done in as_completed(running):
-            results.append(done.result())
-            print(f"{len(results)}/{len(names)} {results[-1]['connection']}: {results[-1]['verdict']}", file=sys.stderr)
-    table = Table("Connection", "Verdict", "Cause", "What is wrong", "Owner")
-    for r in sorted(results, key=lambda r: (r["verdict"] == "good", r["cause"] or "", r["connection"])):
-        table.add_row(r["connection"], r["verdict"], r["code"] or "", r["summary"], r["owner"] or "")
-    Console().print(table)
-    return sorted(results, key=lambda r: str(r["connection"]))
-
-
-def _printer() -> Callable[[Finding], None]:
-    from rich.console import Console
-    from rich.markup import escape
-
+    table = Table("Connection", "Verdict", "What is wrong", "Code", "Who", "Waiting helps")
+    order = {"bad": 0, "unclear": 1, "good": 2}
+    for r in sorted(results, key=lambda r: (order[r["verdict"]], r["cause"] or "", r["connection"])):
+        good = r["verdict"] == "good"
+        waiting = "" if good else "yes" if r["waiting_helps"] else "no"
+        cells = [r["connection"], "" if good else r["summary"], r["code"] or "", (r["owner"] or "").replace("_", " ")]
+        name, *rest = [Text(clean(cell)) for cell in cells]
+        table.add_row(name, Text(r["verdict"], COLOUR[r["verdict"]]), *rest, Text(waiting))
     console = Console()
-    word = {
-        "good": "[green]good   [/]",
-        "bad": "[red]bad    [/]",
-        "unclear": "[yellow]unclear[/]",
-        "skipped": "[dim]skipped[/]",
-    }
-    return lambda f: console.print(
-        f"{word[f.verdict]} {escape(f.check):24} {escape(f.evidence[:200])}  [dim]{f.took_ms} ms[/]"
-    )
+    # Cut to 80 columns, a table in a log file would say nothing.
+    Console(width=max(console.width, 140) if not console.is_terminal else None).print(table)
 
 
-def _conclude(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console()
-    console.print(f"\n[bold]{escape(found['connection'])}: {found['verdict']}[/]  {escape(found['summary'])}")
-    bad = next((f for f in found["findings"] if f["verdict"] in ("bad", "unclear") and f["next"]), None)
-    if bad:
-        helps = "Waiting helps." if found["waiting_helps"] else ""
-        console.print(f"{escape(bad['next'])} {helps}\n[dim]{found['code'] or ''} · who: {found['owner']}[/]")
-
-
-def result(settings: Settings, name: str, on_finding: Callable[[Finding], None] | None = None) -> dict[str, Any]:
-    """The object of contract.md for one connection."""
+def result(settings: Settings, name: str, on_finding: Callable[[Finding], None] | None = None) -> Result:
+    """The object of `mend check --json` for one connection."""
     from bot.views import connection_view
     from messages import render
 
     began = time.monotonic()
     target = target_for(settings, name)
-    checks_of(target.sheet)
     found = run_all(target, on_finding)
     view, top, verdict = connection_view(settings, name), explaining(found), overall(found)
     cause = CAUSES.get(top.cause or "unclassified") if top else None
@@ -109,7 +139,7 @@ def result(settings: Settings, name: str, on_finding: Callable[[Finding], None] 
         "verdict": verdict,
         "cause": top.cause if top else None,
         "code": top.code if top else None,
-        "summary": render.summary(top.to_dict(), view) if top else "Everything that Mend looked at is good.",
+        "summary": render.summary(top.to_dict(), view) if top else _fine(verdict),
         "owner": cause.owner if cause else None,
         "waiting_helps": cause.waiting_helps if cause else False,
         "took_ms": round((time.monotonic() - began) * 1000),
@@ -117,52 +147,14 @@ def result(settings: Settings, name: str, on_finding: Callable[[Finding], None] 
     }
 
 
-def _plain(f: Finding, view: dict[str, Any]) -> dict[str, Any]:
+def _fine(verdict: str) -> str:
+    return "Everything that Mend looked at is good." if verdict == "good" else "Nothing could be checked."
+
+
+def _plain(f: Finding, view: dict[str, Any]) -> Result:
     from messages import render
 
     raw = f.to_dict()
-    raw.pop("facts")
-    return {**raw, "next": render.next_step({**raw, "facts": f.facts}, view) if f.verdict in ("bad", "unclear") else ""}
-
-
-def diagnose(text: str, connector: str | None, as_json: bool) -> int:
-    """Explain an error text. Exit code 1 when its cause is known, 3 when it is unclear."""
-    from flows.core.explain import explain
-    from messages import render
-
-    found = explain(text, connector)
-    cause = CAUSES[found.cause]
-    finding = {
-        "verdict": "bad",
-        "cause": found.cause,
-        "code": found.code,
-        "evidence": "",
-        "facts": {},
-        "alternatives": [],
-    }
-    view = {
-        "name": "this connection",
-        "title": found.connector or "The source",
-        "connector": found.connector or "",
-        "driver": "",
-        "user": "(the configured one)",
-        "host": "the host",
-    }
-    answer = {
-        "cause": found.cause,
-        "code": found.code,
-        "confidence": found.confidence,
-        "stage": found.stage,
-        "connector": found.connector,
-        "summary": render.summary(finding, view),
-        "next": render.next_step(finding, view),
-        "owner": cause.owner,
-        "waiting_helps": cause.waiting_helps,
-        "matched": found.matched,
-    }
-    if as_json:
-        print(json.dumps(answer, indent=2, ensure_ascii=False))
-    else:
-        for name in ("summary", "next", "cause", "code", "confidence", "owner"):
-            print(f"{name:11} {answer[name]}")
-    return 3 if found.confidence == "unclear" else 1
+    step = render.next_step(raw, view) if f.verdict in ("bad", "unclear") else ""
+    keys = ("step", "check", "verdict", "cause", "code", "alternatives", "evidence")
+    return {**{key: raw[key] for key in keys}, "next": step, "took_ms": f.took_ms}

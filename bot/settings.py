@@ -163,7 +163,9 @@ def _validated(raw: dict[str, Any], text: str, file: Path) -> Settings:
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
+        # A mistyped key is also a missing one: the first tells more.
+        problems = error.errors(include_input=False, include_url=False)
+        first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
         where = [str(part) for part in first["loc"] if part != "[key]"]
         line = _line_of(text, where)
         raise SettingsError(f"{file.name}:{line}: {'.'.join(where)}: {_why(first, where)}") from None

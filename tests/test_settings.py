@@ -54,6 +54,7 @@ def test_the_whole_example_of_the_documentation_is_accepted(tmp_path: Path) -> N
         ("conections: {}\n", "mend.yml:1: conections: unknown key; did you mean connections?"),
         (GOOD + "    replicaton: log\n", "mend.yml:7: connections.warehouse.replicaton: unknown key; did you mean"),
         (GOOD + "    tunnel:\n      host: b\n      user: u\n      prot: 22\n", "mend.yml:10: "),
+        ("connections:\n  w:\n    conector: postgres\n", "mend.yml:3: connections.w.conector: unknown key; did"),
         ("reminders: {nudge_minute: 3}\n", "did you mean nudge_minutes?"),
         (GOOD + "    replication: often\n", "mend.yml:7: connections.warehouse.replication: Input should be 'log'"),
         (GOOD + "check_timeout: soon\n", "mend.yml:7: check_timeout: "),

@@ -1,0 +1,25 @@
+"""What the terminal shows: no secret, and nothing that a server's answer could make the terminal do."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+
+SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY$|DATABASE_URL$")
+IN_URL = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
+
+
+def clean(text: object) -> str:
+    """One line without control, escape and direction characters, which a hostile server could send."""
+    words = " ".join(str(text).split())
+    return "".join(c for c in words if unicodedata.category(c)[0] != "C")
+
+
+def hide(text: object) -> str:
+    """`clean`, and without the values of secret environment variables or passwords in URLs."""
+    shown = str(text)
+    values = {v for k, v in os.environ.items() if SECRET_NAMES.search(k.upper()) and len(v) >= 6}
+    for value in sorted(values, key=len, reverse=True):
+        shown = shown.replace(value, "***")
+    return clean(IN_URL.sub(r"\1***@", shown))
