@@ -98,13 +98,13 @@ def _refusal(target: Target, answer: Answer) -> Ruling:
 
 
 def own(target: Target, answer: Answer) -> bool:
-    """The refusal has the provider's own form: JSON with the key that the sheet names, never an HTML page."""
+    """The refusal has the provider's own form: JSON with the key or header that the sheet names, never a page."""
     if answer.is_html:
         return False
-    body, marker = answer.body, spec(target).own_error
+    body, marker, header = answer.body, spec(target).own_error, spec(target).own_header.lower()
     parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
     if marker:
-        return any(marker in part for part in parts)
+        return any(marker in part for part in parts) or bool(header and parts and header in answer.headers)
     return bool(parts) or (answer.status == 401 and "www-authenticate" in answer.headers)
 
 

@@ -79,7 +79,7 @@ class Probe(Strict):
 
 
 class HttpSpec(Strict):
-    """How to call the API. `own_error` is a JSON key that every error of the provider itself carries.
+    """How to call the API. `own_error` is a JSON key that every error of the provider itself carries, `own_header` a header.
 
     Granted scopes are in a header, or in the answer of `scopes_path` under `scopes_body` (dots lead inward);
     `scopes_said` finds in a refusal, as its first group, the scopes that it asks for.
@@ -94,6 +94,7 @@ class HttpSpec(Strict):
     headers: dict[str, str] = default(default_factory=dict)
     identity: str
     own_error: str = ""
+    own_header: str = ""
     scopes_header: str = ""
     scopes_path: str = ""
     scopes_body: str = ""

@@ -60,6 +60,12 @@ def test_a_403_that_everybody_gets_says_nothing_about_the_key() -> None:
     assert (found.verdict, found.code) == ("unclear", "access.waf_blocked")
 
 
+def test_an_ip_allow_list_is_told_apart_from_a_firewall() -> None:
+    body = {"message": "the `acme` organization has an IP allow list enabled, and your IP address is not permitted"}
+    found = seen(lambda path, headers: (403, {"X-GitHub-Request-Id": "AB:CD"}, body), "github")
+    assert (found.verdict, found.code) == ("bad", "access.ip_not_allowed")
+
+
 def test_a_silent_server_is_given_up_in_time() -> None:
     with listener(silent) as port:
         began = time.monotonic()
