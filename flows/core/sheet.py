@@ -79,7 +79,7 @@ class Probe(Strict):
 
 
 class HttpSpec(Strict):
-    """How to call the API. `own_error` is a JSON key that every error of the provider itself carries, `own_header` a header.
+    """How to call the API. `own_error` is a JSON key, `own_header` a header, that the provider's own errors carry.
 
     Granted scopes are in a header, or in the answer of `scopes_path` under `scopes_body` (dots lead inward);
     `scopes_said` finds in a refusal, as its first group, the scopes that it asks for.
