@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ class World:
         self.config = config
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = folder / "mend.log"
+        self.typing = threading.Lock()
+        self.begun: list[str] = []
 
     def __enter__(self) -> World:
         self.demo.start()
@@ -65,15 +68,16 @@ class World:
             **os.environ, "SLACK_BOT_TOKEN": self.slack.bot_token, "SLACK_APP_TOKEN": self.slack.app_token,
             "SLACK_API_URL": self.slack.api_url, "MEND_DATABASE_URL": self.url, "MEND_DATA_DIR": str(self.folder),
         }  # fmt: skip
-        before = self.slack.connections
+        before = self._ready()
         command = [sys.executable, "-m", "bot.cli", "serve", "--config", str(self.folder / "mend.yml"), "--port", "0"]
         process = subprocess.Popen(command, env=env, stderr=self.log.open("ab"), stdout=subprocess.DEVNULL)
         self.processes.append(process)
-        self.slack.wait_for(
-            lambda: self.slack.connections > before or process.poll() is not None, 30, "mend serve to connect"
-        )
+        wait(lambda: self._ready() > before or process.poll() is not None, 30)
         assert process.poll() is None, self.log.read_text()
         return process
+
+    def _ready(self) -> int:
+        return self.log.read_text().count("Mend is ready") if self.log.exists() else 0
 
     def mend(self, connection: str) -> None:
         next(a for a in self.demo.actions() if a.connection == connection).mend()
@@ -87,6 +91,27 @@ class World:
             return new[-1] if new else None
 
         return Talk(self, channel, str(self.slack.wait_for(root, 15, "the root message")["ts"]), user)
+
+    def start_patiently(self, name: str) -> Talk:
+        """A person types the command again when Slack says that the app did not respond."""
+        with self.typing:
+            for _ in range(40):
+                delivery = self.slack.command(f"/mend {name}")
+                if delivery is not None and delivery.wait(4):
+                    break
+                time.sleep(0.5)
+            before = set(self.begun)
+
+            def root() -> Any:
+                roots = [m for m in self.slack.messages("C0DATA") if m.get("metadata") and "thread_ts" not in m]
+                roots += [
+                    m for m in self.slack.messages("C0DATA") if m.get("metadata") and m.get("thread_ts") == m["ts"]
+                ]
+                return next((m["ts"] for m in roots if m["ts"] not in before), None)
+
+            ts = str(self.slack.wait_for(root, 60, "the root message"))
+            self.begun.append(ts)
+        return Talk(self, "C0DATA", ts, ALICE)
 
 
 class Talk:
@@ -134,6 +159,19 @@ class Talk:
             raise AssertionError(
                 f"no {state}; the thread says:\n" + "\n---\n".join(self.texts) + self.world.log.read_text()[-3000:]
             ) from None
+
+    def until_patiently(self, state: str, words: str) -> None:
+        """Say `words` and wait; say them again only when nothing happens for long, as a person would."""
+        for _ in range(4):
+            if any(s == state for s in self.states()[1:]):
+                return
+            self.say(words)
+            try:
+                self.until(state, 45)
+                return
+            except AssertionError:
+                continue
+        raise AssertionError(f"no {state}: {self.states()} {self.texts[-3:]}")
 
     def press(self, action: str, user: str | None = None) -> None:
         question = self.question()

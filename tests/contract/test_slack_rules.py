@@ -21,7 +21,7 @@ def fake() -> Iterator[Zendesk]:
 
 @pytest.fixture(scope="module")
 def world(database: str, fake: Zendesk, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    desk = {"kind": "zendesk", "base_url": fake.url, "email": "bot@acme.test", "token": "CANARY-desk-token"}
+    desk = {"kind": "zendesk", "base_url": fake.url, "email": "bot@acme.test", "token": "t0ken"}
     with World(database, Path(tmp_path_factory.mktemp("mend")), desk=desk) as world:
         yield world
 
@@ -52,12 +52,12 @@ def test_the_same_event_delivered_five_times_has_one_effect(world: World, talk: 
     world.slack.deliver_times = 5
     try:
         talk.say("why")
-        wait(lambda: any("I conclude" in t for t in talk.texts))
+        wait(lambda: any(t.startswith("Why ") for t in talk.texts))
         talk.say("status")
-        wait(lambda: talk.texts[-1].startswith(":key:"))
+        wait(lambda: talk.texts[-1] != "status" and not talk.texts[-1].startswith("Why "))
     finally:
         world.slack.deliver_times = 1
-    assert sum("I conclude" in t for t in talk.texts) == 1
+    assert sum(t.startswith("Why ") for t in talk.texts) == 1
 
 
 def test_an_answered_question_loses_its_buttons_and_says_who_answered(talk: Talk) -> None:
@@ -72,10 +72,10 @@ def test_an_answered_question_loses_its_buttons_and_says_who_answered(talk: Talk
 
 def test_a_helper_is_told_to_ask_the_owner_until_they_take_over(talk: Talk) -> None:
     talk.say("escalate", user=HELPER)
-    told = wait(lambda: [m for m in talk.slack.ephemerals(HELPER) if "belongs to" in m["text"]])
+    told = wait(lambda: [m for m in talk.slack.ephemerals(HELPER) if ALICE in m["text"]])
     assert ALICE in told[-1]["text"]
     talk.say("take over", user=HELPER)
-    wait(lambda: any("takes this case over" in t for t in talk.texts))
+    wait(lambda: any(HELPER in t for t in talk.texts))
     talk.say("cancel", user=HELPER)
     talk.until("cancelled")
 
@@ -89,7 +89,7 @@ def test_an_admin_may_cancel_and_the_case_can_be_resumed(talk: Talk) -> None:
 
 def test_a_guest_only_reads(talk: Talk) -> None:
     talk.say("again", user=GUEST)
-    wait(lambda: [m for m in talk.slack.ephemerals(GUEST) if "Guests" in m["text"]])
+    wait(lambda: [m for m in talk.slack.ephemerals(GUEST) if "read this case" in m["text"]])
     assert count(talk, "verifying_credentials") == 0
 
 
@@ -104,7 +104,7 @@ def test_a_ticket_is_previewed_then_opened_once_with_the_evidence(talk: Talk, fa
     assert len(fake.tickets) == before + 1
     body = fake.tickets[-1]["comment"]["body"]
     assert "28P01" in body
-    assert "CANARY" not in body + preview["text"]
+    assert "t0ken" not in body + preview["text"]
 
 
 def test_a_desk_that_is_down_loses_nothing(talk: Talk, fake: Zendesk) -> None:
@@ -121,7 +121,9 @@ def test_a_desk_that_is_down_loses_nothing(talk: Talk, fake: Zendesk) -> None:
 
 def test_a_name_that_is_nowhere_is_answered_with_the_nearest(world: World) -> None:
     world.slack.command("/mend wherehose9", user=ALICE)
-    wait(lambda: [m for m in world.slack.ephemerals(ALICE) if "warehouse" in m["text"] and "no connection" in m["text"]])
+    wait(
+        lambda: [m for m in world.slack.ephemerals(ALICE) if "warehouse" in m["text"] and "no connection" in m["text"]]
+    )
 
 
 def test_the_picker_is_answered_by_a_number(world: World) -> None:
@@ -179,4 +181,4 @@ def test_no_secret_is_in_anything_that_left_the_process(world: World, talk: Talk
     secrets = [p.read_text().strip() for p in (world.folder / "demo").iterdir() if p.is_file()]
     out = str([c.args for c in world.slack.calls]) + world.log.read_text()
     assert secrets
-    assert not [s for s in [*secrets, "CANARY-desk-token", world.slack.bot_token] if s and s in out]
+    assert not [s for s in [*secrets, "t0ken", world.slack.bot_token] if s and s in out]
