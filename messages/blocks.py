@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,95 +10,119 @@ from typing import Any
 
 import yaml
 
+from messages.escape import cut, escape, one_line, scrub
+
 Block = dict[str, Any]
 HERE = Path(__file__).parent
+SECTION, CONTEXT, BLOCKS = 2900, 1900, 44
+# A paragraph of a template that begins with this is small print: a context block.
+SMALL = "-# "
 
 
 @cache
-def _labels_file() -> dict[str, Any]:
+def words() -> dict[str, Any]:
+    """Buttons, states, steps and verdicts in words: messages/reauthorize/labels.yaml."""
     raw: dict[str, Any] = yaml.safe_load((HERE / "reauthorize" / "labels.yaml").read_text(encoding="utf-8"))
     return raw
 
 
+@cache
+def icons() -> frozenset[str]:
+    """Every icon of ours; each stands beside a word that says the same."""
+    shown = [s["icon"] for part in ("states", "verdicts") for s in words()[part].values()]
+    return frozenset([":lock:", *shown])
+
+
 def labels() -> dict[str, dict[str, str]]:
-    """Per action its label, the word that says the same, and its style."""
-    found: dict[str, dict[str, str]] = _labels_file()["answers"]
+    """Per action its label, the word that says the same, what a screen reader says, and its style."""
+    found: dict[str, dict[str, str]] = words()["answers"]
     return found
 
 
-def states() -> dict[str, dict[str, str]]:
-    """Per state its icon and words."""
-    found: dict[str, dict[str, str]] = _labels_file()["states"]
-    return found
+def mrkdwn(text: str) -> Block:
+    # verbatim: Slack turns no plain text of ours into links, channels or mentions.
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def section(text: str, block_id: str) -> Block:
+    return {"type": "section", "block_id": block_id, "text": mrkdwn(text), "expand": True}
+
+
+def context(text: str, block_id: str) -> Block:
+    return {"type": "context", "block_id": block_id, "elements": [mrkdwn(cut(text, CONTEXT)[0])]}
 
 
 def sections(text: str, key: str, start: int = 0) -> list[Block]:
-    """mrkdwn in sections of at most 3,000 characters, cut at empty lines outside code."""
+    """mrkdwn as section blocks, split at empty lines outside code; small print as context blocks."""
     parts: list[str] = []
     for piece in _pieces(text):
-        if parts and len(parts[-1]) + len(piece) < 2800 and "```" not in piece and "```" not in parts[-1]:
+        joins = parts and len(parts[-1]) + len(piece) + 2 <= SECTION and not _alone(piece) and not _alone(parts[-1])
+        if joins:
             parts[-1] += "\n\n" + piece
         else:
             parts.append(piece)
-    return [
-        {
-            "type": "section",
-            "block_id": f"{key}:{start + n}",
-            "text": {"type": "mrkdwn", "text": part[:2990]},
-            "expand": True,
-        }
-        for n, part in enumerate(parts[:40])
-    ]
+    if len(parts) > BLOCKS:
+        parts = [*parts[: BLOCKS - 1], "... (shortened here)"]
+    build = [(context, part[len(SMALL) :]) if part.startswith(SMALL) else (section, part) for part in parts]
+    return [make(part, f"{key}:{start + n}") for n, (make, part) in enumerate(build)]
+
+
+def _alone(part: str) -> bool:
+    return part.startswith(("```", SMALL))
 
 
 def _pieces(text: str) -> list[str]:
     pieces: list[str] = []
     for n, part in enumerate(text.split("```")):
-        if n % 2:
-            inner = part.strip("\n")
-            pieces.extend(f"```\n{inner[i : i + 2800]}\n```" for i in range(0, max(len(inner), 1), 2800))
-        else:
-            pieces.extend(p.strip() for p in part.split("\n\n") if p.strip())
-    return pieces or [" "]
-
-
-def context(text: str, block_id: str) -> Block:
-    return {"type": "context", "block_id": block_id, "elements": [{"type": "mrkdwn", "text": text[:2000]}]}
+        inside = n % 2 == 1
+        for whole in [part.strip("\n")] if inside else part.split("\n\n"):
+            rest = whole if inside else whole.strip()
+            while rest:
+                head, rest = cut(rest, SECTION - 10)
+                pieces.append(f"```\n{head}\n```" if inside else head)
+    return pieces or ["..."]
 
 
 def answers(
     case: Mapping[str, Any], buttons: Sequence[str], choices: Sequence[Mapping[str, Any]], key: str, at: int
 ) -> list[Block]:
     """The buttons of a question, and the words that say the same."""
-    if not buttons:
-        return []
     value = f"{case['id']}:{case['step']}:{case['version']}"
-    elements = [
-        _picker(value, choices) if b == "mend_choose" else _button(b, value, n == 0) for n, b in enumerate(buttons)
-    ]
-    words = [f"*{labels()[b]['word']}*" for b in buttons if labels()[b].get("word")]
-    built: list[Block] = [{"type": "actions", "block_id": f"{key}:{at}", "elements": [e for e in elements if e]}]
-    if words:
-        built.append(context(f"Or answer here in words: {', '.join(words)}", f"{key}:{at + 1}"))
-    return built
+    made = [_picker(value, choices) if b == "mend_choose" else button(b, value, n == 0) for n, b in enumerate(buttons)]
+    elements = [element for element in made if element][:25]
+    if not elements:
+        return []
+    built: list[Block] = [{"type": "actions", "block_id": f"{key}:{at}", "elements": elements}]
+    said = in_words(buttons)
+    return [*built, context(said, f"{key}:{at + 1}")] if said else built
 
 
-def _button(action: str, value: str, first: bool) -> Block:
-    label = labels()[action]
-    button: Block = {
+def in_words(buttons: Sequence[str]) -> str:
+    """The same answers, typed."""
+    typed = [labels()[b]["word"] for b in buttons if b in labels() and labels()[b].get("word")]
+    if not typed:
+        return ""
+    return "Or answer in this thread: " + ", ".join(w if " number" in w else f"*{w}*" for w in typed)
+
+
+def button(action: str, value: str, first: bool) -> Block:
+    label = labels().get(action, {"label": action})
+    made: Block = {
         "type": "button",
         "action_id": action,
         "value": value,
         "text": {"type": "plain_text", "text": label["label"]},
+        "accessibility_label": label.get("says", label["label"])[:75],
     }
     style = label.get("style") or ("primary" if first else "")
-    return {**button, "style": style} if style in ("primary", "danger") else button
+    return {**made, "style": style} if style in ("primary", "danger") else made
 
 
 def _picker(value: str, choices: Sequence[Mapping[str, Any]]) -> Block:
     options = []
-    for choice in choices[:100]:
-        name = str(choice["name"])[:60] + (" (broken)" if choice["broken"] else "")
+    for number, choice in enumerate(choices[:100], 1):
+        mark = " (broken)" if choice["broken"] else ""
+        name = f"{number}. {one_line(scrub(choice['name']), 50)}{mark}"
         options.append({"text": {"type": "plain_text", "text": name[:75]}, "value": f"{value}:{choice['name']}"[:150]})
     if not options:
         return {}
@@ -105,9 +130,20 @@ def _picker(value: str, choices: Sequence[Mapping[str, Any]]) -> Block:
             "placeholder": {"type": "plain_text", "text": "Which connection?"}}  # fmt: skip
 
 
-def verdict_word(check: Mapping[str, Any]) -> str:
-    word = {"good": "Good", "bad": "Failed", "unclear": "Cannot tell", "skipped": "Left out"}.get(check["verdict"])
-    return word or ("Running" if check["status"] == "in_progress" else "Waiting")
+def verdict(check: Mapping[str, Any]) -> str:
+    """A check's verdict in words, or how far it is."""
+    known = words()["verdicts"]
+    return str(known.get(check["verdict"] or check["status"], known["pending"])["words"])
+
+
+def outcome(check: Mapping[str, Any]) -> str:
+    """What one check saw, on one line."""
+    said, evidence = verdict(check), one_line(scrub(check["evidence"]), 200)
+    if check["verdict"] in ("good", "bad", "unclear"):
+        said += f" after {check['took_ms']} ms"
+    if check["verdict"] == "skipped" and not evidence:
+        evidence = "An earlier result explains it."
+    return f"{said}. {evidence}".strip()
 
 
 def _rich(text: str) -> Block:
@@ -118,29 +154,44 @@ def _rich(text: str) -> Block:
 
 
 def plan(title: str, checks: Sequence[Mapping[str, Any]], key: str) -> Block:
-    tasks = []
-    for check in checks[:50]:
-        task: Block = {"task_id": check["task_id"], "title": str(check["claim"])[:250], "status": check["status"]}
-        words = verdict_word(check) + (
-            f" in {check['took_ms']} ms" if check["verdict"] in ("good", "bad", "unclear") else ""
-        )
-        if check["verdict"] == "skipped":
-            words += ": an earlier result explains it"
-        task["output"] = _rich(f"{words}. {check['evidence'][:200]}".strip())
-        tasks.append(task)
-    return {"type": "plan", "block_id": f"{key}:0", "title": title[:150], "tasks": tasks}
+    """A plan block: every check from the beginning, each with its word. Its tasks carry no `type`."""
+    tasks = [
+        {
+            "task_id": str(check["task_id"])[:255],
+            "title": one_line(scrub(check["claim"]), 250) or "A check",
+            "status": check["status"],
+            "output": _rich(outcome(check)),
+        }
+        for check in checks[:50]
+    ]
+    return {"type": "plan", "block_id": f"{key}:0", "title": one_line(scrub(title), 150), "tasks": tasks}
 
 
 def without_plan(old: Sequence[Mapping[str, Any]]) -> list[Block]:
+    """The same as sections, for a workspace that refuses plan blocks."""
     built: list[Block] = []
     for block in old:
         if block["type"] != "plan":
             built.append(dict(block))
             continue
-        lines = [
-            block["title"],
-            *(f"• {t['title']} {t['output']['elements'][0]['elements'][0]['text']}" for t in block["tasks"]),
-        ]
-        text = "\n".join(lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        built += sections(text, str(block["block_id"]).split(":")[0])
+        lines = [f"• *{escape(t['title'])}*\n   {escape(_task_words(t))}" for t in block["tasks"]]
+        text = f"*{escape(str(block['title']))}*\n\n" + "\n\n".join(lines)
+        built += sections(text, re.sub(r":\d+$", "", str(block["block_id"])))
     return built
+
+
+def _task_words(task: Mapping[str, Any]) -> str:
+    return str(task["output"]["elements"][0]["elements"][0]["text"])
+
+
+def without_buttons(old: Sequence[Mapping[str, Any]], note: str) -> list[Block]:
+    """The question as it was, its buttons and their words replaced by what was answered."""
+    kept: list[Block] = []
+    asked = False
+    for block in old:
+        if block["type"] == "actions":
+            asked = True
+        elif not (asked and block["type"] == "context"):
+            kept.append(dict(block))
+    mark = re.sub(r":[^:]*$", "", str(old[0].get("block_id", "m:0"))) if old else "m"
+    return [*kept, context(note, f"{mark}:answered")]

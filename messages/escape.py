@@ -4,41 +4,105 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import UTC, datetime
 from typing import Any
 
 from markupsafe import Markup
 
 USER = re.compile(r"[UW][A-Z0-9]{2,20}")
-# Controls that turn the reading direction: https://www.unicode.org/reports/tr9/#Directional_Formatting_Characters
-BIDI = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Slack reads @here and its like even in plain words unless told otherwise; the zero-width space breaks them.
+PING = re.compile(r"@(?=here\b|channel\b|everyone\b)", re.I)
+# Joiners hold emoji and some scripts together; every other invisible character can only deceive, those that turn the
+# reading direction most of all: https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+JOINERS = "\u200c\u200d"
 
 
-def clean(value: Any) -> Any:
-    """For Jinja's `finalize`: escapes what Slack reads, drops control characters, cuts at 600 characters."""
-    if value is None or isinstance(value, Markup):
-        return value
-    text = BIDI.sub("", str(value))
-    text = "".join(
-        c for c in text if c in "\n\t" or unicodedata.category(c)[0] != "C" or unicodedata.category(c) == "Cf"
-    )
-    if len(text) > 600:
-        text = text[:600] + " ... (cut)"
-    text = text.replace("`", "\u02cb")
+def _visible(char: str) -> bool:
+    kind = unicodedata.category(char)
+    return kind[0] != "C" and kind not in ("Zl", "Zp")
+
+
+def scrub(value: Any, limit: int = 600) -> str:
+    """Visible characters only, at most `limit`, without backticks, which would end a code block."""
+    text = str(value)[: limit * 4]
+    text = "".join(c for c in text if c in "\n\t" or c in JOINERS or _visible(c))
+    if len(text) > limit:
+        text = text[:limit].rstrip() + " ... (shortened)"
+    return PING.sub("@\u200b", text.replace("`", "\u02cb"))
+
+
+def escape(text: str) -> str:
+    """The three characters that Slack reads."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def mention(user: str) -> Markup:
+def clean(value: Any) -> Any:
+    """Jinja's `finalize` for Slack: what the templates themselves made is trusted, every value is escaped."""
+    return value if value is None or isinstance(value, Markup) else escape(scrub(value))
+
+
+def bare(value: Any) -> Any:
+    """Jinja's `finalize` for the terminal and for tickets, where `<` means nothing."""
+    return value if value is None or isinstance(value, Markup) else scrub(value)
+
+
+def one_line(value: Any, limit: int = 80) -> str:
+    """A name or a line of evidence: on one line, cut."""
+    text = " ".join(str(value)[: limit * 4].split())
+    return text if len(text) <= limit else text[: limit - 3].rstrip() + "..."
+
+
+def raw_mention(user: Any) -> Markup:
     """A mention of a real user id, else the text itself, harmless."""
-    return Markup(f"<@{user}>" if USER.fullmatch(user or "") else clean(user or "somebody"))  # noqa: S704 - made of checked or escaped parts
+    text = str(user or "somebody")
+    return Markup(f"<@{text}>" if USER.fullmatch(text) else clean(one_line(text)))  # noqa: S704 - checked or escaped
 
 
-def link(url: str, label: str) -> Markup:
+def link(url: Any, label: Any) -> Markup:
     """A link when the address is http(s), else the label alone."""
-    if not re.fullmatch(r"https?://[^\s|<>\"]+", url or ""):
-        return Markup(clean(label))  # noqa: S704 - made of checked or escaped parts
-    return Markup(f"<{url}|{clean(label).replace('|', '/')}>")  # noqa: S704 - made of checked or escaped parts
+    words = clean(one_line(label)).replace("|", "/")
+    if not re.fullmatch(r"https?://[^\s|<>\"`]{3,1000}", str(url or "")):
+        return Markup(words)  # noqa: S704 - escaped
+    return Markup(f"<{escape(str(url))}|{words}>")  # noqa: S704 - checked or escaped
 
 
-def plain(text: str) -> str:
-    """mrkdwn as words for a screen reader: without stars, fences and block marks."""
-    return re.sub(r"[ \t]+", " ", text.replace("```", "").replace("*", "").replace("\n\n", "\n")).strip()
+def utc(seconds: Any) -> str:
+    """A moment in words that everybody reads alike."""
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (TypeError, ValueError, OverflowError, OSError):
+        return "an unknown time"
+
+
+def when(seconds: Any) -> Markup:
+    """A moment that Slack shows in the reader's own time zone."""
+    try:
+        stamp = int(float(seconds))
+    except (TypeError, ValueError, OverflowError):
+        stamp = 0
+    words = utc(stamp) if stamp > 0 else "an unknown time"
+    shown = f"<!date^{stamp}^{{date_short_pretty}} at {{time}}|{words}>" if stamp > 0 else words
+    return Markup(shown)  # noqa: S704 - numbers only
+
+
+def plain(text: str, icons: frozenset[str] = frozenset()) -> str:
+    """mrkdwn as words for a screen reader: without stars, fences, icons (a word stands beside each) and dates' code."""
+    text = re.sub(r"<!date\^[^|>]*\|([^>]*)>", r"\1", text)
+    for icon in icons:
+        text = text.replace(icon, "")
+    text = re.sub(r"^-# ", "", text, flags=re.M).replace("```", "").replace("`", "")
+    text = re.sub(r"(?<![\w*])\*(?! )([^*\n]+?)(?<! )\*(?![\w*])", r"\1", text)
+    text = re.sub(r"[ \t]+", " ", text)
+    return re.sub(r"\s*\n\s*", "\n", text).strip()
+
+
+def cut(text: str, limit: int) -> tuple[str, str]:
+    """(head, rest) with head at most `limit` long, never within an entity, a mention or a link."""
+    if len(text) <= limit:
+        return text, ""
+    at = max(text.rfind("\n", limit // 2, limit), 0) or max(text.rfind(" ", limit // 2, limit), 0) or limit
+    opened = max(text.rfind("<", 0, at), text.rfind("&", max(0, at - 6), at))
+    closed = ">" if opened >= 0 and text[opened] == "<" else ";"
+    if opened > 0 and closed not in text[opened:at]:
+        at = opened
+    return text[:at].rstrip(), text[at:].lstrip()

@@ -1,0 +1,161 @@
+"""Everything that is said has words, keeps Slack's limits, and says the same to a screen reader."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from flows.core.causes import CAUSES
+from flows.reauthorize import STATES
+from messages import blocks, render
+from tests.messages.views import CHOICES, FINDING, WAREHOUSE, case, view
+
+HOUSE = Path(render.__file__).parent
+NAMES = sorted(
+    p.stem for p in (HOUSE / "reauthorize").glob("*.j2") if p.stem not in ("root", "make") and p.stem[0] != "_"
+)
+OUTSIDE = sorted(p.stem for p in (HOUSE / "slack").glob("*.j2") if p.stem != "home")
+CODES = (Path(__file__).parent / "codes.txt").read_text().split()
+CONNECTORS = sorted(p.name for p in (HOUSE / "connectors").iterdir())
+BUTTONS = tuple(b for b in blocks.labels() if b.startswith("mend_"))
+
+
+def problems(payload: dict[str, Any], surface: str = "message") -> list[str]:
+    from bot.playground.blocks import problems as judge
+
+    return judge(payload, surface)  # type: ignore[arg-type]
+
+
+def fits(payload: dict[str, Any], surface: str = "message") -> None:
+    assert problems(payload, surface) == []
+    if surface == "message":
+        assert 0 < len(payload["text"]) <= 3000
+        ids = [b["block_id"] for b in payload["blocks"]]
+        assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_message_reads_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
+    message = render.message(name, view(), ("mend_check_again", "mend_cancel"), key="c1.m")
+    fits(message)
+    assert message == snapshot
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_every_answer_outside_a_case_reads_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
+    cases = [{"connection": "crm", "state": "choosing", "permalink": "https://x.slack.com/p1"}]
+    given = {"connection": "crm", "asked": "crn", "near": ["crm"], "names": ["crm", "warehouse"], "cases": cases}
+    fits({**render.ephemeral(name, given), "blocks": []})
+    fits({**render.ephemeral(name, {}), "blocks": []})
+    assert render.ephemeral(name, given)["text"] == snapshot
+
+
+def test_the_living_parts_read_as_agreed(snapshot: SnapshotAssertion) -> None:
+    root, progress = render.root(view(), key="c1.root"), render.progress(view(), key="c1.run1")
+    plain = render.fallback(progress)
+    for payload in (root, progress, plain):
+        fits(payload)
+    tasks = progress["blocks"][0]["tasks"]
+    assert all("type" not in task and task["output"]["type"] == "rich_text" for task in tasks)
+    assert "plan" not in {b["type"] for b in plain["blocks"]}
+    assert [root, progress, plain, render.ticket(view())] == snapshot
+
+
+@pytest.mark.parametrize("cause", [*CAUSES, None])
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_has_words_for_every_cause(state: str, cause: str | None) -> None:
+    finding = {**FINDING, "cause": cause, "code": None, "facts": {}, "alternatives": []}
+    for found in (finding, None):
+        seen = view(case=case(state=state, findings=[found] if found else []), finding=found)
+        fits(render.root(seen, key="k"))
+        for name in (state if state in NAMES else "failed", "why", "status", "failed"):
+            fits(render.message(name, seen, ("mend_check_again",), key="k"))
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_says_what_is_wrong_what_to_do_and_who_does_it(code: str) -> None:
+    for driver in ("postgres", "mysql", "http"):
+        for cause in ("config_error", "unclassified"):
+            finding = {"cause": cause, "code": code, "verdict": "bad", "alternatives": [code]}
+            place = {**WAREHOUSE, "driver": driver}
+            for said in (render.summary(finding, place), render.next_step(finding, place), render.explain(finding, {})):
+                assert said.strip()
+                assert "{" not in said
+                assert "None" not in said
+            own = render.summary(finding, place)
+            assert own != render.summary({**finding, "code": None}, place), "the code has no sentence of its own"
+
+
+def test_the_contracts_example_is_said_word_for_word() -> None:
+    assert render.summary(FINDING, WAREHOUSE) == "The server refused the password for user stitch."
+    assert "ALTER ROLE \"stitch\" PASSWORD '<new password>';" in render.next_step(FINDING, WAREHOUSE)
+    assert "does not know user stitch" in render.explain(FINDING, WAREHOUSE)
+    assert "What decides it: Does user stitch exist?" in render.explain(FINDING, WAREHOUSE)
+
+
+def test_missing_grants_come_as_statements_to_copy() -> None:
+    statements = [f"GRANT SELECT ON public.t{n} TO stitch;" for n in range(200)]
+    finding = {**FINDING, "cause": "missing_privilege", "code": "privilege.table_select_missing",
+               "facts": {"missing": ["public.t0"], "statements": statements, "user": "stitch"}}  # fmt: skip
+    said = render.next_step(finding, WAREHOUSE)
+    assert "The owner of the database runs:\n\n```\nGRANT SELECT ON public.t0 TO stitch;\n" in said
+    assert "and 175 more" in said
+    fits(render.message("failed", view(finding=finding), ("mend_fixed",), key="k"))
+
+
+@pytest.mark.parametrize("connector", [*CONNECTORS, "elsewhere"])
+@pytest.mark.parametrize("route", ["update_credentials", "reauthorize", "rotate"])
+def test_every_guide_says_where_to_put_it_and_never_here(
+    connector: str, route: str, snapshot: SnapshotAssertion
+) -> None:
+    seen = view(case=case(connector=connector), connection={**WAREHOUSE, "connector": connector})
+    message = render.message(f"regenerate_{route}", seen, ("mend_fixed", "mend_back"), key="k")
+    fits(message)
+    assert "WAREHOUSE_PASSWORD" in message["text"]
+    assert "Never paste" in message["text"]
+    if route == "update_credentials":
+        assert message["text"] == snapshot
+
+
+def test_the_picker_numbers_as_the_words_do_and_says_how_many_more() -> None:
+    many = [{"name": f"c{n:03}", "title": "HTTP API", "broken": n == 0} for n in range(130)]
+    seen = view(case=case(choices=[c["name"] for c in many]), params={"choices": many[::-1]})
+    message = render.message("choose", seen, ("mend_choose", "mend_cancel"), key="k")
+    fits(message)
+    select = next(e for b in message["blocks"] if b["type"] == "actions" for e in b["elements"] if "options" in e)
+    assert len(select["options"]) == 100
+    assert select["options"][0]["text"]["text"] == "1. c000 (broken)"
+    assert select["options"][0]["value"] == "c1:verify_credentials:3:c000"
+    assert "1. c000 (HTTP API): broken when last looked at" in message["text"]
+    assert "90 more" in message["text"]
+
+
+@pytest.mark.parametrize("button", BUTTONS)
+def test_every_button_is_also_a_word(button: str) -> None:
+    message = render.message("failed", view(), (button,), key="k")
+    fits(message)
+    assert blocks.labels()[button]["word"].replace("*", "") in message["text"]
+
+
+def test_an_answered_question_loses_its_buttons_and_says_who() -> None:
+    asked = render.message("failed", view(), ("mend_check_again", "mend_cancel"), key="k")
+    done = render.settled(asked["blocks"], "mend_check_again", "U0BOB")
+    fits({**asked, **done})
+    assert "actions" not in {b["type"] for b in done["blocks"]}
+    assert done["blocks"][-1]["elements"][0]["text"] == "✓ <@U0BOB> answered: Check again"
+    assert "Or answer in this thread" not in str(done)
+
+
+def test_home_shows_own_cases_and_health(snapshot: SnapshotAssertion) -> None:
+    cases = [{"connection": "crm", "state": "escalated", "permalink": "https://x.slack.com/p1", "changed_at": 1.79e9}]
+    many = [{**CHOICES[0], "name": f"c{n}", "verdict": "bad", "cause": "x", "at": 1.79e9} for n in range(150)]
+    for shown in (
+        {"cases": [], "connections": []},
+        {"cases": cases, "connections": CHOICES},
+        {"cases": cases * 40, "connections": many},
+    ):
+        fits(render.home(shown), "home")
+    assert render.home({"cases": cases, "connections": CHOICES}) == snapshot
