@@ -12,12 +12,16 @@ import sys
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from bot import log as logs
 from bot.settings import Environment, Settings, SettingsError, load
 from bot.store import Store, data_dir, database_url, migrate, ready
+
+if TYPE_CHECKING:
+    from bot.slack.connect import SlackSide
 
 log = logging.getLogger("mend.app")
 ROLES = ("slack", "web", "worker")
@@ -75,11 +79,11 @@ def serve(
         if wanted == ("worker",)
         else _front(url, env, settings, wanted, host, port, path)
     )
-    if sys.platform != "win32":
+    try:
         import uvloop
-
-        return uvloop.run(run)
-    return asyncio.run(run)
+    except ImportError:  # Windows has none
+        return asyncio.run(run)
+    return uvloop.run(run)
 
 
 async def _work(url: str, env: Environment, settings: Fresh, child: int) -> int:
@@ -100,7 +104,6 @@ async def _front(
 ) -> int:
     """Acknowledgements and pages; the worker is a child, so that no check can delay an acknowledgement."""
     from bot.slack.connect import SlackSide
-    from bot.web.app import web_app
 
     store = Store(url)
     await store.open()
@@ -119,28 +122,7 @@ async def _front(
     try:
         if "slack" in roles:
             await slack.start()
-
-        async def readiness() -> dict[str, bool]:
-            return {
-                "database": await ready(store),
-                "slack": "slack" not in roles or await slack.connected(),
-                "worker": worker is None or not worker.done(),
-            }
-
-        by_http = "slack" in roles and slack.http is not None
-        server = _web_server(
-            web_app(readiness, slack.events if by_http else None), host, port, needed=by_http or port is not None
-        )
-        web = asyncio.create_task(server.serve()) if server else None
-        log.info(
-            "Mend is ready: %s%s",
-            "Socket Mode" if slack.handler else "HTTP",
-            f", http://{host}:{server.config.port}" if server else "",
-        )
-        await stop.wait()
-        if server and web:
-            server.should_exit = True
-            await web
+        await _listen(store, slack, worker, roles, host, port, stop)
     finally:
         stop.set()
         await slack.stop()
@@ -148,6 +130,37 @@ async def _front(
             await worker
         await store.close()
     return 0
+
+
+async def _listen(
+    store: Store,
+    slack: SlackSide,
+    worker: asyncio.Task[None] | None,
+    roles: tuple[str, ...],
+    host: str,
+    port: int | None,
+    stop: asyncio.Event,
+) -> None:
+    """Serve the HTTP side until `stop`."""
+    from bot.web.app import web_app
+
+    async def readiness() -> dict[str, bool]:
+        return {
+            "database": await ready(store),
+            "slack": "slack" not in roles or await slack.connected(),
+            "worker": worker is None or not worker.done(),
+        }
+
+    by_http = "slack" in roles and slack.http is not None
+    app = web_app(readiness, slack.events if by_http else None)
+    server = _web_server(app, host, port, needed=by_http or port is not None)
+    web = asyncio.create_task(server.serve()) if server else None
+    way = "Socket Mode" if slack.handler else "HTTP"
+    log.info("Mend is ready: %s%s", way, f", http://{host}:{server.config.port}" if server else "")
+    await stop.wait()
+    if server and web:
+        server.should_exit = True
+        await web
 
 
 class _Server(uvicorn.Server):
@@ -203,14 +216,11 @@ async def _keep_worker(url: str, path: Path | None, stop: asyncio.Event) -> None
 
 def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[[str], None] = print) -> int:
     """Everything on this machine: embedded database, local Slack, demo connections that are really broken, the bot."""
-    import yaml
-
     from bot.playground.demo import Demo
     from bot.playground.runner import run_local_slack
     from bot.playground.slack import LocalSlack
 
-    os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try"))
-    where = data_dir()
+    where = Path(os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try")))
     where.mkdir(parents=True, exist_ok=True)
     os.environ.pop("MEND_DATABASE_URL", None)
     announce("Starting the embedded database ...")
@@ -218,28 +228,33 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     announce("Breaking five demo connections ...")
     demo = Demo(url, where)
     demo.start()
-    config = where / "mend.yml"
-    config.write_text(
-        yaml.safe_dump(
-            {"connections": demo.connections(), "access": {"admins": ["U0BOB"]}, "reminders": {"poll_seconds": 5}},
-            sort_keys=False,
-        )
-    )
     slack = LocalSlack(actions=demo.actions())
     runner = run_local_slack("127.0.0.1", port, slack)
-    runner.start()
-    os.environ.update(
-        SLACK_BOT_TOKEN=slack.bot_token,
-        SLACK_APP_TOKEN=slack.app_token,
-        SLACK_SIGNING_SECRET=slack.signing_secret,
-        SLACK_API_URL=slack.api_url,
-        MEND_DATABASE_URL=url,
-    )
-    announce(f"The local Slack is at {runner.url}  (type /mend warehouse; Ctrl-C ends it)")
-    if open_browser:
-        webbrowser.open(runner.url)
     try:
-        return serve(config, ROLES, "127.0.0.1", 0)
+        runner.start()
+    except OSError:
+        demo.stop()
+        raise SettingsError(f"port {port} is taken: choose another with --port") from None
+    _use(slack.bot_token, slack.app_token, slack.api_url, url)
+    announce(f"The local Slack is at {slack.url}  (type /mend warehouse; Ctrl-C ends it)")
+    if open_browser:
+        webbrowser.open(slack.url)
+    try:
+        return serve(_demo_config(where, demo.connections()), ROLES, "127.0.0.1", 0)
     finally:
         runner.stop()
         demo.stop()
+
+
+def _use(bot_token: str, app_token: str, api_url: str, database: str) -> None:
+    found = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "SLACK_API_URL": api_url}
+    os.environ.update({**found, "MEND_DATABASE_URL": database})
+
+
+def _demo_config(where: Path, connections: dict[str, dict[str, Any]]) -> Path:
+    import yaml
+
+    config = where / "mend.yml"
+    settings = {"connections": connections, "access": {"admins": ["U0BOB"]}, "reminders": {"poll_seconds": 5}}
+    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return config

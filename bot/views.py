@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flows.core.sheet import sheet
-
 from bot.settings import Settings
 from flows.core.case import Case
 from flows.core.flow import STEPS
+from flows.core.sheet import sheet
 
 
 def connection_view(settings: Settings, name: str) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class World:
             new = [m for m in self.slack.messages(channel) if m["ts"] not in before and m.get("metadata")]
             return new[-1] if new else None
 
-        return Talk(self, channel, str(self.slack.wait_for(root, 15, "the root message")["ts"]), user)
+        return Talk(self, channel, str(self.slack.wait_for(root, 30, "the root message")["ts"]), user)
 
     def start_patiently(self, name: str) -> Talk:
         """A person types the command again when Slack says that the app did not respond."""
@@ -136,7 +136,7 @@ class Talk:
         asked = [m for m in self.thread if any(b["type"] == "actions" for b in m.get("blocks") or [])]
         return asked[-1] if asked else None
 
-    def until(self, state: str, seconds: float = 20) -> dict[str, Any]:
+    def until(self, state: str, seconds: float = 40) -> dict[str, Any]:
         """Wait until the newest word of the thread says `state`; the message that says it."""
 
         def said() -> Any:
@@ -182,7 +182,7 @@ class Talk:
         self.slack.say(words, user=user or self.user, channel=self.channel, thread_ts=self.ts)
 
 
-def wait(condition: Any, seconds: float = 10) -> Any:
+def wait(condition: Any, seconds: float = 25) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():

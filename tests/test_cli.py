@@ -18,13 +18,31 @@ from bot import cli
 from flows.core.causes import CAUSES
 from tests.servers import closed_port
 
-FINDING = set(["step", "check", "verdict", "cause", "code", "alternatives", "evidence", "next", "took_ms"])
-KEYS = set(
-    ["connection", "connector", "verdict", "cause", "code", "summary", "owner", "waiting_helps", "took_ms", "findings"]
-)
-DIAGNOSIS = set(
-    ["cause", "code", "confidence", "stage", "connector", "summary", "next", "owner", "waiting_helps", "matched"]
-)
+FINDING = {"step", "check", "verdict", "cause", "code", "alternatives", "evidence", "next", "took_ms"}
+KEYS = {
+    "connection",
+    "connector",
+    "verdict",
+    "cause",
+    "code",
+    "summary",
+    "owner",
+    "waiting_helps",
+    "took_ms",
+    "findings",
+}
+DIAGNOSIS = {
+    "cause",
+    "code",
+    "confidence",
+    "stage",
+    "connector",
+    "summary",
+    "next",
+    "owner",
+    "waiting_helps",
+    "matched",
+}
 COMMANDS = ["serve", "try", "check", "diagnose", "doctor", "lint", "connectors", "graph", "manifest", "new"]
 
 

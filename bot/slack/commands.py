@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flows.core.sheet import sheet
 from rapidfuzz import fuzz, process
 
 from bot.settings import Settings
+from flows.core.sheet import sheet
 
 VERBS = frozenset({"status", "resume", "help"})
 # 80 of 100 lets one or two wrong letters pass ("wharehouse") and keeps "orders-eu" apart from "orders-us".

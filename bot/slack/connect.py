@@ -68,13 +68,14 @@ class SlackSide:
             self.handler = AsyncSocketModeHandler(
                 app, self.app_token, web_client=AsyncWebClient(token=self.app_token, base_url=self.base_url)
             )
-            await self.handler.connect_async()
+            await self.handler.connect_async()  # type: ignore[no-untyped-call]
         else:
             self.http = AsyncSlackRequestHandler(app)
 
     async def _sign_in(self, client: AsyncWebClient) -> None:
         try:
-            self.who = dict((await client.auth_test()).data)
+            answer = (await client.auth_test()).data
+            self.who = dict(answer) if isinstance(answer, dict) else {}
         except SlackApiError as error:
             name = error.response.get("error", "unknown") if isinstance(error.response.data, dict) else "unknown"
             raise SlackError(
@@ -82,7 +83,7 @@ class SlackSide:
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise SlackError(
-                f"Slack is not reachable at {self.base_url} ({type(error).__name__}): check SLACK_API_URL and the way out"
+                f"Slack is not reachable at {self.base_url} ({type(error).__name__}): check SLACK_API_URL"
             ) from None
 
     def _authorized(self) -> AuthorizeResult:
@@ -107,7 +108,7 @@ class SlackSide:
     async def stop(self) -> None:
         if self.handler is not None:
             try:
-                await self.handler.close_async()
+                await self.handler.close_async()  # type: ignore[no-untyped-call]
             except AttributeError as error:  # the client may be swapping its session: slack_sdk then closes None
                 log.info("closing the socket: %s", error)
         if self.session is not None:

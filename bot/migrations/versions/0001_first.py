@@ -67,7 +67,8 @@ WAKE = """
 CREATE FUNCTION mend_wake_lane() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT 1 FROM procrastinate_jobs WHERE lock = OLD.lock AND status = 'todo' AND id <> OLD.id) THEN
-        PERFORM pg_notify('procrastinate_any_queue_v1', json_build_object('type', 'job_inserted', 'job_id', OLD.id)::text);
+        PERFORM pg_notify('procrastinate_any_queue_v1',
+            json_build_object('type', 'job_inserted', 'job_id', OLD.id)::text);
     END IF;
     RETURN NULL;
 END;
