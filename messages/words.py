@@ -21,6 +21,8 @@ CONNECTION: dict[str, Any] = {
     "name": "this connection", "connector": "", "title": "the source", "driver": "", "settings": {}, "secret_refs": {},
     "tables": [], "owner": "", "regeneration": {}, "docs": [], "user": "", "host": "",
 }  # fmt: skip
+# Stands after "user" or "database" when nobody has said which.
+UNKNOWN = "of this connection"
 Given = Mapping[str, Any]
 Finalize = Callable[[Any], Any]
 
@@ -47,6 +49,11 @@ def _listed(value: Any, most: int = 12) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def _with_article(found: re.Match[str]) -> str:
+    first = found.start() == 0
+    return f"{'The' if first else 'the'} {found[1].lower()} {UNKNOWN}"
+
+
 def values(finding: Given, connection: Given) -> dict[str, str]:
     """What `{field}` in codes.yaml stands for."""
     facts = finding["facts"]
@@ -54,13 +61,14 @@ def values(finding: Given, connection: Given) -> dict[str, str]:
     def of(name: str, otherwise: str) -> str:
         return one_line(facts.get(name) or connection["settings"].get(name) or connection.get(name) or otherwise, 80)
 
-    user, host, port = of("user", "of this connection"), of("host", "the server"), of("port", "")
+    user, host, port = of("user", UNKNOWN), of("host", "the server"), of("port", "")
+    login = "<user>" if user == UNKNOWN else user
     similar = _listed(facts.get("similar"), 4)
     retry = one_line(facts.get("retry_after") or "", 20)
     return {
         "user": user, "host": host, "port": port, "where": f"{host}:{port}" if port else host,
-        "role": '"' + user.replace('"', '""') + '"', "account": "'" + user.replace("'", "''") + "'@'%'",
-        "database": of("database", "of this connection"), "name": one_line(connection["name"]),
+        "role": '"' + login.replace('"', '""') + '"', "account": "'" + login.replace("'", "''") + "'@'%'",
+        "database": of("database", UNKNOWN), "name": one_line(connection["name"]),
         "title": one_line(connection["title"]), "missing": _listed(facts.get("missing")) or "what was selected",
         "similar": f" (there is {similar})" if similar else "", "retry": f" about {retry} seconds" if retry else "",
     }  # fmt: skip
@@ -75,7 +83,9 @@ def sentences(finalize: Finalize, escaping: bool) -> dict[str, Callable[..., Any
         said = known.get(f"{part}_{connection['driver']}") or known.get(part, "")
         fixed = escape(said) if escaping else said
         filled = values(finding, connection)
-        return Markup(re.sub(r"\{(\w+)\}", lambda m: str(finalize(filled[m[1]])), fixed))  # noqa: S704
+        text = re.sub(r"\{(\w+)\}", lambda m: str(finalize(filled[m[1]])), fixed)
+        text = text.replace(f'"{UNKNOWN}"', "of that name")
+        return Markup(re.sub(rf"\b(?<!the )(user|login|database) {UNKNOWN}", _with_article, text, flags=re.I))  # noqa: S704
 
     def sql(statements: Any) -> Markup:
         """Statements to copy, in a code block."""

@@ -24,9 +24,10 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_text_does_no_harm_anywhere(text: str) -> None:
-    finding = {**FINDING, "evidence": text, "alternatives": [text], "facts": {k: text for k in (
-        "user", "host", "port", "database", "incident", "since", "url", "scopes_granted")}
-        | {"missing": [text] * 40, "statements": [text] * 40, "scopes_needed": [text], "similar": [text]}}  # fmt: skip
+    words = ("user", "host", "port", "database", "incident", "since", "url", "scopes_granted")
+    lists = {"missing": [text] * 40, "statements": [text] * 40, "scopes_needed": [text], "similar": [text]}
+    facts = {**dict.fromkeys(words, text), **lists}
+    finding = {**FINDING, "evidence": text, "alternatives": [text], "facts": facts}
     place = {
         **WAREHOUSE,
         "title": text,
@@ -69,7 +70,6 @@ def harmless(payload: object) -> None:
     assert not re.search("[\u202a-\u202e\u2066-\u2069\u200e\u200f\u0000\u001b\u2028]", "".join(said))
     for text in said:
         assert text.count("```") % 2 == 0
-        assert "*out*" not in "".join(text.split("```")[1::2]).replace("\u02cb", "`") or "``` *out*" not in text
 
 
 def _texts(value: object) -> list[str]:
@@ -80,6 +80,14 @@ def _texts(value: object) -> list[str]:
         found = [str(value["text"])] if isinstance(value.get("text"), str) and "type" not in value else []
         return found + [t for k, v in value.items() if k != "text" or not isinstance(v, str) for t in _texts(v)]
     return [t for v in value for t in _texts(v)] if isinstance(value, list) else []
+
+
+def test_evidence_cannot_end_its_code_block() -> None:
+    blocks = render.message("failed", view(finding={**FINDING, "evidence": "a ``` *out* ``` b"}), (), key="k")["blocks"]
+    fenced = next(b["text"]["text"] for b in blocks if b["type"] == "section" and "*out*" in b["text"]["text"])
+    assert fenced.startswith("```")
+    assert fenced.endswith("```")
+    assert fenced.count("```") == 2
 
 
 def test_values_are_never_run_as_templates() -> None:
