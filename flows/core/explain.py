@@ -1,15 +1,23 @@
-"""From an error text to its cause: structured signals first (SQLSTATE, HTTP status), words last, honest `unclear`."""
+"""From an error text to its cause: a catalogue first, then the other side's own codes, words last, honest `unclear`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+FILE = Path(__file__).parent.parent / "errors.yaml"
+LIMIT = 20_000
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`matched` is the part of the text that decided."""
+    """`matched` is the part of the text that decided. `stage`: connection, extraction, loading, account, settings."""
 
     cause: str
     code: str | None
@@ -19,130 +27,149 @@ class Diagnosis:
     matched: str
 
 
-# SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html, MySQL: https://dev.mysql.com/doc/mysql-errors/8.4/en/
-STATES = {
-    "28P01": ("invalid_credentials", "auth.wrong_password"),
-    "28000": ("ip_not_allowlisted", "access.pg_hba_no_entry"),
-    "3D000": ("config_error", "config.unknown_database"),
-    "42501": ("missing_privilege", "privilege.table_select_missing"),
-    "42P01": ("config_error", "config.table_missing"),
-    "53100": ("destination_full", "capacity.persistence_failed"),
-    "53300": ("connection_dropped", "capacity.too_many_connections"),
-    "57P03": ("third_party_down", "availability.shutting_down"),
-    "1045": ("invalid_credentials", "auth.wrong_password"),
-    "1049": ("config_error", "config.unknown_database"),
-    "1130": ("ip_not_allowlisted", "access.host_not_allowed"),
-    "1142": ("missing_privilege", "privilege.table_select_missing"),
-    "1040": ("connection_dropped", "capacity.too_many_connections"),
-    "1236": ("log_position_lost", "replication.binlog_position_purged"),
+@dataclass(frozen=True)
+class Entry:
+    """A message of the catalogue: its fragments stand in the text in this order."""
+
+    fragments: tuple[str, ...]
+    whole: bool
+    cause: str
+    code: str | None
+    stage: str
+    of: str | None
+    only: str | None
+
+
+# Where a failure shows when only its words are known; what is not here shows when connecting.
+STAGE = {
+    "unclassified": "",
+    **dict.fromkeys(("account_billing", "account_locked"), "account"),
+    **dict.fromkeys(("destination_full", "destination_limit", "object_dependency", "schema_changed"), "loading"),
+    **dict.fromkeys(("missing_privilege", "rate_limited", "job_limit", "log_position_lost"), "extraction"),
+    **dict.fromkeys(("unsupported_object", "source_data_invalid", "server_misconfigured"), "extraction"),
+    **dict.fromkeys(("feature_not_enabled", "third_party_down"), "extraction"),
 }
-# In this order: what is more specific comes first.
-WORDS: tuple[tuple[str, str, str | None], ...] = (
-    (
-        r"password authentication failed|access denied for user|login failed|invalid username"
-        r"|bad credentials|authentication failed",
-        "invalid_credentials",
-        "auth.wrong_password",
-    ),
-    (
-        r"no pg_hba\.conf entry|is not allowed to connect|whitelist|allowlist|allow-list|firewall|ip address.*not",
-        "ip_not_allowlisted",
-        None,
-    ),
-    (
-        r"invalid_grant|token (has )?(been )?(expired|revoked)|expired.*token|revoked|re-?authori[sz]e|refresh token",
-        "token_expired",
-        "auth.token_expired",
-    ),
-    (
-        r"invalid api key|invalid.*(access )?token|api key.*invalid|invalid_client",
-        "invalid_credentials",
-        "auth.invalid_token",
-    ),
-    (r"database \S+ does not exist|unknown database", "config_error", "config.unknown_database"),
-    (
-        r"permission denied|insufficient|not authorized|missing.*(scope|permission)|access denied|privilege|forbidden|command denied|scope",
-        "missing_privilege",
-        None,
-    ),
-    (r"rate.?limit|too many requests|quota|throttl|concurren|request limit", "rate_limited", "limit.rate_limited"),
-    (r"no space left|disk full|out of disk", "destination_full", None),
-    (r"binlog|wal.*removed|log position|oplog|change tracking.*invalid|replication slot", "log_position_lost", None),
-    (r"tunnel|ssh|public key", "ssh_tunnel_failed", None),
-    (r"certificate|ssl|tls|handshake", "tls_mismatch", None),
-    (
-        r"could not (resolve|translate)|name or service not known|nodename|unknown host|nxdomain",
-        "host_unreachable",
-        "dns.nxdomain",
-    ),
-    (r"refused", "host_unreachable", "network.refused"),
-    (r"timed? ?out|unreachable|no route", "host_unreachable", "network.timeout_filtered"),
-    (
-        r"i/o error|broken pipe|connection reset|closed unexpectedly|lost connection|gone away",
-        "connection_dropped",
-        "network.reset",
-    ),
-    (r"suspended|unpaid|billing|trial.*expired|payment", "account_billing", None),
-    (r"plan|edition|not enabled|upgrade|add-on", "feature_not_enabled", None),
-    (
-        r"maintenance|temporarily unavailable|service unavailable|bad gateway|outage",
-        "third_party_down",
-        "availability.provider_error",
-    ),
-    (r"dependent|depends on", "object_dependency", None),
-    (
-        r"primary key|did not conform|schema.*chang|column.*(missing|not exist)|incompatible schema",
-        "schema_changed",
-        None,
-    ),
-    (r"code -9|terminated|24 hours|maximum supported limit|unable to load tables", "job_limit", None),
-    (r"malformed|could not parse|invalid json|encoding", "source_data_invalid", None),
-    (r"does not exist|not found|invalid value", "config_error", None),
-)
-STATUS = {
-    401: ("invalid_credentials", "auth.invalid_token"),
-    403: ("missing_privilege", "auth.insufficient_scope"),
-    404: ("config_error", "config.path_missing"),
-    429: ("rate_limited", "limit.rate_limited"),
-    402: ("account_billing", "account.unpaid"),
-    500: ("third_party_down", "availability.provider_error"),
-    502: ("third_party_down", "availability.bad_gateway"),
-    503: ("third_party_down", "availability.maintenance"),
-    504: ("third_party_down", "availability.gateway_timeout"),
+CONNECTORS = {
+    "postgres": r"postgres|psycopg|pg_hba|libpq",
+    "mysql": r"mysql",
+    "mariadb": r"mariadb",
+    "mssql": r"sql server|mssql|pymssql",
+    "oracle": r"\bora-\d{5}|oracle",
+    **{one: one for one in ("hubspot", "github", "stripe", "salesforce", "zendesk", "shopify", "mongodb", "netsuite")},
+    **{one: one for one in ("snowflake", "redshift", "bigquery", "databricks", "dynamodb")},
 }
-_STATE = re.compile(r"(?:sqlstate[\s:=\[]*|\()(\d[0-9A-Z]{4})\b|(?:error|errno)[\s:(]*(\d{4})\b|\((\d{4}),", re.I)
-_STATUS = re.compile(r"(?:http|status|code|error)\D{0,12}\b([45]\d\d)\b|\b([45]\d\d) (?:client|server) error", re.I)
-_WORDS = [(re.compile(pattern, re.I), cause, code) for pattern, cause, code in WORDS]
-CONNECTORS = (
-    "postgres",
-    "mysql",
-    "mariadb",
-    "hubspot",
-    "github",
-    "stripe",
-    "salesforce",
-    "zendesk",
-    "shopify",
-    "mongodb",
-    "redshift",
+_STATE = re.compile(
+    r"sqlstate[\s:=\[(]*([0-9a-z]{5})\b|[(\[]([0-9a-z]{5})[)\]]|\berr(?:or|no)?[\s:(#]*(\d{4})\b|\((\d{4}),"
 )
+_STATUS = re.compile(
+    r"\b(?:http|status|code|error|response)\D{0,14}\b([45]\d\d)\b|\b([45]\d\d):? (?:client|server) error"
+)
+# `401 Unauthorized`: a status with its own words behind it. https://www.rfc-editor.org/rfc/rfc9110#section-15
+_STATUS_LINE = re.compile(
+    r"\b([45]\d\d)\b[\s:,-]+(?:unauthorized|forbidden|not found|too many|bad gateway|service|gateway|internal|payment)"
+)
+_WORD = re.compile(r"[a-z0-9_]+")
+# A log line's beginning: time, logger, level.
+_PREFIX = re.compile(r"^.{0,80}?\b(?:critical|error|warning|fatal|info)\b[\s:\]-]*")
 
 
 def explain(text: str, connector: str | None = None) -> Diagnosis:
-    """Read at most 20,000 characters of `text`."""
-    text = text[:20_000]
-    who = connector or next((c for c in CONNECTORS if c in text.lower()), None)
-    for found in _STATE.finditer(text):
-        state = next(g for g in found.groups() if g)
-        if state.upper() in STATES:
-            cause, code = STATES[state.upper()]
-            return Diagnosis(cause, code, "certain", "connection", who, found.group(0))
-    status = _STATUS.search(text)
-    number = int(next(g for g in status.groups() if g)) if status else 0
-    for pattern, cause, word_code in _WORDS:
-        if hit := pattern.search(text):
-            return Diagnosis(cause, word_code, "likely", "connection", who, hit.group(0)[:200])
-    if status and number in STATUS:
-        cause, code = STATUS[number]
-        return Diagnosis(cause, code, "likely", "extraction", who, status.group(0))
+    """The cause of `text`. In a log, its CRITICAL lines count first: the others only accompany them."""
+    text = text[:LIMIT]
+    critical = [line for line in text.splitlines() if "CRITICAL" in line]
+    for part in (*reversed(critical), text):
+        found = _explain(part, connector)
+        if found.confidence != "unclear":
+            return found
+    return found
+
+
+def _explain(text: str, connector: str | None) -> Diagnosis:
+    low = " ".join(text.lower().split())
+    who = connector or next((name for name, hint in CONNECTORS.items() if re.search(hint, low)), None)
+    entry = _in_catalogue(text, low, who)
+    if entry:
+        sure: Literal["certain", "unclear"] = "unclear" if entry.cause == "unclassified" else "certain"
+        return Diagnosis(entry.cause, entry.code, sure, entry.stage, who or entry.of, " ... ".join(entry.fragments))
+    for state, matched in _states(low):
+        known = _data()["states"].get(state)
+        if known:
+            return _diagnosis(known, "certain", who, matched)
+    status, where = _status(low)
+    for rule in _rules():
+        hit = rule["has"].search(low)
+        if hit or status in rule["status"]:
+            return _diagnosis(rule, "likely", who, hit.group(0) if hit else where)
     return Diagnosis("unclassified", None, "unclear", "", who, "")
+
+
+def _diagnosis(
+    known: Mapping[str, Any], sure: Literal["certain", "likely"], who: str | None, matched: str
+) -> Diagnosis:
+    cause = str(known["cause"])
+    return Diagnosis(cause, known.get("code"), sure, STAGE.get(cause, "connection"), who, matched[:200])
+
+
+def _in_catalogue(text: str, low: str, who: str | None) -> Entry | None:
+    """The longest entry whose fragments are in the text. Only entries that share a word with it are looked at."""
+    index, lines = _catalogue(), {_bare(line) for line in text.lower().splitlines()}
+    best: tuple[int, Entry | None] = (0, None)
+    for word in set(_WORD.findall(low)):
+        for entry in index.get(word, ()):
+            length = sum(map(len, entry.fragments))
+            if length > best[0] and entry.only in (None, who) and _holds(entry, low, lines):
+                best = (length, entry)
+    return best[1]
+
+
+def _bare(line: str) -> str:
+    return _PREFIX.sub("", " ".join(line.split())).strip(" .!\"'")
+
+
+def _holds(entry: Entry, low: str, lines: set[str]) -> bool:
+    if entry.whole:
+        return entry.fragments[0] in lines or low.strip(" .!\"'") == entry.fragments[0]
+    at = 0
+    for fragment in entry.fragments:
+        found = low.find(fragment, at)
+        # What varies is a name or a number, not another sentence.
+        if found < 0 or (at and found - at > 200):
+            return False
+        at = found + len(fragment)
+    return True
+
+
+def _states(low: str) -> Iterator[tuple[str, str]]:
+    for found in _STATE.finditer(low):
+        yield next(g for g in found.groups() if g).upper(), found.group(0)
+
+
+def _status(low: str) -> tuple[int, str]:
+    found = _STATUS_LINE.search(low) or _STATUS.search(low)
+    return (int(next(g for g in found.groups() if g)), found.group(0)) if found else (0, "")
+
+
+@cache
+def _data() -> dict[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    read: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader
+    return read
+
+
+@cache
+def _rules() -> list[dict[str, Any]]:
+    return [{**rule, "has": re.compile(rule["has"]), "status": rule.get("status", ())} for rule in _data()["words"]]
+
+
+@cache
+def _catalogue() -> dict[str, list[Entry]]:
+    """Entries by their longest word: measured, an index costs microseconds where trying all costs milliseconds."""
+    index: dict[str, list[Entry]] = {}
+    for raw in _data()["catalogue"]:
+        says = " ".join(str(raw["says"]).lower().split())
+        fragments = tuple(part.strip() for part in says.removeprefix("=").split("*"))
+        entry = Entry(
+            fragments, says.startswith("="), raw["cause"], raw.get("code"), raw["stage"], raw.get("of"), raw.get("only")
+        )
+        index.setdefault(max((w for f in fragments for w in _WORD.findall(f)), key=len), []).append(entry)
+    return index
