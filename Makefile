@@ -2,6 +2,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8765
 
+# An environment knows its own path: one that was moved or copied is made anew.
+ifneq ($(wildcard .venv/.here),)
+ifneq ($(shell cat .venv/.here),$(CURDIR))
+$(shell rm -rf .venv)
+endif
+endif
+
 .PHONY: try test lint bench clean
 
 try: .venv/.ready
@@ -22,6 +29,7 @@ bench: .venv/.dev
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Mend needs Python 3.11 or newer; set PYTHON=python3.12, say" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
+	@echo '$(CURDIR)' > .venv/.here
 
 .venv/.ready: .venv/bin/python requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

@@ -64,6 +64,13 @@ def test_ruff_is_content() -> None:
     assert run.returncode == 0, run.stdout[-3000:]
 
 
+def test_mypy_is_content_and_strict() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-3000:]
+
+
 def test_the_wheel_holds_sheets_templates_and_manifest(tmp_path: Path) -> None:
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
@@ -74,6 +81,7 @@ def test_the_wheel_holds_sheets_templates_and_manifest(tmp_path: Path) -> None:
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()
     wanted = (
         "flows/connectors/postgres.yaml",
+        "flows/errors.yaml",
         "messages/causes/invalid_credentials.j2",
         "bot/app_manifest.yml",
         "bot/playground/static/app.js",
