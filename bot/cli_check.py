@@ -61,13 +61,17 @@ def _alone(settings: Settings, name: str, *, quiet: bool) -> Result:
 
     def tell(f: Finding) -> None:
         line = Text(f"{f.verdict:8}", COLOUR[f.verdict]).append(f"{f.check:24}", "default")
-        console.print(line.append(clean(f.evidence)[:200], "default").append(f"  {f.took_ms} ms", "dim"))
+        console.print(
+            line.append(clean(f.evidence)[:200], "default").append(f"  {f.took_ms} ms", "dim"), soft_wrap=True
+        )
 
     with console.status(f"checking {clean(name)}"):
         found = result(settings, name, tell)
-    console.print(Text(f"\n{clean(name)}: {found['verdict']}. ", "bold").append(clean(found["summary"])))
+    console.print(
+        Text(f"\n{clean(name)}: {found['verdict']}. ", "bold").append(clean(found["summary"])), soft_wrap=True
+    )
     for line in _advice(found):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=True)
     return found
 
 
@@ -110,7 +114,9 @@ def _table(results: list[Result]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("Connection", "Verdict", "What is wrong", "Code", "Who", "Waiting helps")
+    table = Table()
+    for header in ("Connection", "Verdict", "What is wrong", "Code", "Who", "Waiting helps"):
+        table.add_column(header, overflow="fold")
     order = {"bad": 0, "unclear": 1, "good": 2}
     for r in sorted(results, key=lambda r: (order[r["verdict"]], r["cause"] or "", r["connection"])):
         good = r["verdict"] == "good"
