@@ -13,7 +13,12 @@ from flows.core.sheet import Sheet
 
 @dataclass(frozen=True)
 class Target:
-    """One connection as a check sees it. `secrets` are resolved values and must never reach a Finding."""
+    """One connection as a check sees it. `secrets` are resolved values and must never reach a Finding.
+
+    `since` is when those that the vault holds were put in, in seconds since 1970; `instead` says where mend.yml has
+    another one, for those that count in its place.
+    `renew` gives secrets by their refresh token where Mend owns one: those that end soon, or with True at once.
+    """
 
     name: str
     connector: str
@@ -25,6 +30,9 @@ class Target:
     tunnel: Mapping[str, Any] | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     timeout: float = 5.0
+    since: Mapping[str, float] = field(default_factory=dict)
+    instead: Mapping[str, str] = field(default_factory=dict)
+    renew: Callable[[bool], Mapping[str, str]] | None = field(default=None, repr=False, compare=False)
     memo: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 

@@ -5,14 +5,19 @@ from __future__ import annotations
 import base64
 import contextlib
 import re
-from typing import Any
-from urllib.parse import quote, urlsplit
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+from urllib.parse import quote, urlencode, urlsplit
 
 from bot.checks.base import Target
 from bot.checks.text import evidence
 from bot.drivers.http import Answer, get
 from bot.drivers.network import Trouble
-from flows.core.sheet import HttpSpec
+from bot.settings import SettingsError
+from flows.core.sheet import Field, HttpSpec
+
+FIELD = re.compile(r"\{(\w+)\}")
 
 
 def spec(target: Target) -> HttpSpec:
@@ -21,13 +26,41 @@ def spec(target: Target) -> HttpSpec:
     return target.sheet.http
 
 
-def value(target: Target, name: str) -> str:
+def _field(target: Target, name: str) -> Field | None:
+    return next((f for f in target.sheet.fields if f.name == name and not f.secret), None)
+
+
+def _given(target: Target, name: str) -> str:
+    field = _field(target, name)
+    keys = [key for key in (name, *(field.also if field else ())) if target.settings.get(key) not in (None, "")]
+    return str(target.settings[keys[0]]) if keys else ""
+
+
+def written(target: Target, name: str) -> str:
     """A setting by its field's name or one of its other names, else the field's default."""
-    field = next((f for f in target.sheet.fields if f.name == name and not f.secret), None)
-    for key in (name, *(field.also if field else ())):
-        if target.settings.get(key) not in (None, ""):
-            return str(target.settings[key])
-    return field.default if field else ""
+    field = _field(target, name)
+    return _given(target, name) or (field.default if field else "")
+
+
+def holds(target: Target, when: Mapping[str, str]) -> bool:
+    """The settings that `when` names fit its patterns.
+
+    A default speaks of the provider's own address: which environment is behind another is known only when it is said.
+    """
+    address = str(target.settings.get("base_url") or "").rstrip("/")
+    said = written if address in ("", spec(target).base_url.rstrip("/")) else _given
+    return all((text := said(target, name)) and re.search(pattern, text) for name, pattern in when.items())
+
+
+def value(target: Target, name: str) -> str:
+    """As `written`, and what a choice stands for."""
+    field, given = _field(target, name), written(target, name)
+    if not (field and field.choices and given):
+        return given
+    if given not in field.choices:
+        said = f"{name} is {given}; it can be {', '.join(field.choices)}"
+        raise Trouble("config_error", "config.wrong_region", said)
+    return field.choices[given]
 
 
 def fill(text: str, target: Target, **more: str) -> str:
@@ -40,7 +73,7 @@ def fill(text: str, target: Target, **more: str) -> str:
         whole = text.startswith(found[0])
         return given if whole else quote(given, safe="/:.-_~@")
 
-    return re.sub(r"\{(\w+)\}", one, text)
+    return re.sub(FIELD, one, text)
 
 
 def base_url(target: Target) -> str:
@@ -54,32 +87,114 @@ def kind_of_auth(target: Target) -> str:
 
 
 def secret(target: Target) -> str:
+    """The credential; one that ends soon is renewed first where that is ours to do. Raises Trouble."""
+    renew(target, at_once=False)
     return target.sheet.secret(target.secrets, spec(target).secret)
 
 
-def _auth(target: Target) -> tuple[dict[str, str], str]:
+def renew(target: Target, *, at_once: bool) -> bool:
+    """Whether new secrets took the place of the old, once per run at most. Raises Trouble."""
+    if target.renew is None or "renewed" in target.memo:
+        return False
+    try:
+        fresh = target.renew(at_once)
+    except SettingsError as error:
+        raise Trouble("config_error", "config.wrong_format", str(error)) from None
+    if fresh or at_once:
+        target.memo["renewed"] = True
+    cast(dict[str, str], target.secrets).update(fresh)
+    return bool(fresh)
+
+
+def _user(target: Target) -> str:
+    given = value(target, "user") or str(target.settings.get("username") or "")
+    return fill(spec(target).user, target) if spec(target).user and not given else given
+
+
+def _auth(target: Target, key: str) -> tuple[dict[str, str], str]:
     """Headers and query of the credential."""
-    http, key, kind = spec(target), secret(target), kind_of_auth(target)
+    http, kind = spec(target), kind_of_auth(target)
     if kind == "bearer":
         return {"Authorization": f"Bearer {key}"}, ""
-    if kind == "basic":
-        given = value(target, "user") or str(target.settings.get("username") or "")
-        user = fill(http.user, target) if http.user and not given else given
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{key}".encode()).decode()}, ""
+    if kind in ("basic", "key_as_user"):
+        pair = f"{_user(target)}:{key}" if kind == "basic" else f"{key}:{http.password}"
+        return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}, ""
     name = value(target, "header") or http.header or "X-Api-Key"
     if kind == "header":
         return {name: http.prefix + key}, ""
     return {}, f"{quote(name)}={quote(key, safe='')}" if kind == "query" else ""
 
 
-def ask(target: Target, path: str, *, signed: bool = True, timeout: float | None = None, **more: str) -> Answer:
-    """One GET of the provider, with or without the credential. Raises Trouble."""
-    url = base_url(target) + fill(path, target, **more)
-    auth, query = _auth(target) if signed else ({}, "")
-    headers = {"Accept": "application/json", "User-Agent": "mend", **spec(target).headers, **auth}
-    url += ("&" if "?" in url else "?") + query if query else ""
+def _signature(target: Target, method: str, url: str) -> dict[str, str]:
+    from bot.checks.http_oauth1 import authorization
+
+    one = spec(target).oauth1
+    names = {"consumer_key": one.consumer_key, "consumer_secret": one.consumer_secret, "token": one.token,
+             "token_secret": spec(target).secret}  # fmt: skip
+    keys = {part: value(target, name) or target.sheet.secret(target.secrets, name) for part, name in names.items()}
+    empty = [names[part] for part, given in keys.items() if not given]
+    if empty:
+        raise Trouble("invalid_credentials", "auth.credential_not_sent", f"{empty[0]} is empty")
+    realm = fill(one.realm, target) if one.realm else ""
+    return {"Authorization": authorization(method, url, keys, sha=one.sha, realm=realm)}
+
+
+def _headers(target: Target, signed: bool) -> dict[str, str]:
+    """The sheet's own headers; one that holds a secret belongs to the credential."""
+    made = {}
+    for name, text in spec(target).headers.items():
+        secrets = {one: target.sheet.secret(target.secrets, one) for one in FIELD.findall(text)}
+        if signed or not any(secrets.values()):
+            made[name] = FIELD.sub(lambda m: secrets[m[1]] or fill(m[0], target), text)  # noqa: B023 - used at once
+    return made
+
+
+def _call(target: Target, url: str, headers: dict[str, str], post: str, timeout: float | None) -> Answer:
     ca_file = str(target.settings.get("ca_file") or "") or None
-    return get(url, headers, timeout or target.timeout, proxy=target.proxy, ca_file=ca_file)
+    plain = {"Accept": "application/json", "User-Agent": "mend"}
+    return get(url, {**plain, **headers}, timeout or target.timeout, proxy=target.proxy, ca_file=ca_file, post=post)
+
+
+def ask(
+    target: Target, path: str, *, signed: bool = True, timeout: float | None = None, post: str = "", **more: str
+) -> Answer:
+    """One reading call of the provider, with or without the credential. Raises Trouble."""
+    url = base_url(target) + fill(path, target, **more)
+    key = (access_token(target) if spec(target).token_url else secret(target)) if signed else ""
+    auth, query = _auth(target, key) if signed else ({}, "")
+    url += ("&" if "?" in url else "?") + query if query else ""
+    if signed and kind_of_auth(target) == "oauth1":
+        auth = _signature(target, "POST" if post else "GET", url)
+    kind = {"Content-Type": "application/json"} if post else {}
+    answer = _call(target, url, {**kind, **_headers(target, signed), **auth}, fill_post(post, more), timeout)
+    # A redirect's new address holds only what the provider wrote into it.
+    lost = bool(query) and query not in answer.url
+    return replace(answer, without_credential=True) if lost else answer
+
+
+def fill_post(post: str, more: Mapping[str, str]) -> str:
+    """A JSON text is full of braces: only {resource} is substituted, and only by a name."""
+    return post.replace("{resource}", re.sub(r"[^\w.-]", "", more.get("resource", "")))
+
+
+def exchange(target: Target) -> Answer:
+    """The app's own credentials for an access token, once per run. No grant of anybody is used up by it."""
+    if "exchanged" not in target.memo:
+        form = {"grant_type": "client_credentials", "client_id": _user(target), "client_secret": secret(target)}
+        form.update({"scope": spec(target).token_scope} if spec(target).token_scope else {})
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        target.memo["exchanged"] = _call(target, fill(spec(target).token_url, target), kind, urlencode(form), None)
+    answer: Answer = target.memo["exchanged"]
+    return answer
+
+
+def access_token(target: Target) -> str:
+    """The token that the exchange gave. Raises Trouble."""
+    answer = exchange(target)
+    token = answer.body.get("access_token") if isinstance(answer.body, dict) and answer.status < 300 else None
+    if not isinstance(token, str) or not token.isprintable():
+        raise Trouble("invalid_credentials", "auth.invalid_client", f"no access token for this app: {said(answer)}")
+    return token
 
 
 def clean(target: Target, text: str) -> str:
@@ -88,7 +203,9 @@ def clean(target: Target, text: str) -> str:
         for form in (quote(given), quote(given, safe=""), base64.b64encode(given.encode()).decode()):
             text = text.replace(form, "***") if len(form) > 2 else text
     with contextlib.suppress(Trouble):
-        for sent in _auth(target)[0].values():
+        if "exchanged" in target.memo:
+            text = text.replace(access_token(target), "***")
+        for sent in _auth(target, secret(target))[0].values():
             text = text.replace(sent.rpartition(" ")[2] or "\0", "***")
     return evidence(target, text)
 
@@ -103,20 +220,52 @@ def place(target: Target) -> dict[str, str]:
 
 
 def said(answer: Answer) -> str:
-    """The provider's own words, short; of a page only its title."""
+    """The provider's own words, short; of a page only its title; and from where, when redirects led elsewhere."""
+    after = f" (a redirect led to {urlsplit(answer.url).netloc})" if answer.hops else ""
+    proxy = answer.headers.get("x-squid-error") or answer.headers.get("proxy-status") or ""
+    after += f" (the proxy says {proxy[:80]})" if proxy else ""
     if answer.is_html:
-        title = re.search(r"<title[^>]*>(.*?)</title>", answer.text, re.I | re.S)
-        return f"HTTP {answer.status} with a page: {title[1].strip()[:100] if title else 'without a title'}"
-    words = [one for one in _words(answer.body) if one] or [answer.text[:300]]
-    return f"HTTP {answer.status} {' '.join(dict.fromkeys(words))}".strip()
+        title = answer.head.partition("<title>")[2].partition("</title>")[0].strip()
+        return f"HTTP {answer.status} with a page{f': {title[:100]}' if title else ' without a title'}{after}"
+    if answer.truncated:
+        begins = f"more than {len(answer.text) // 1024} KiB, beginning {answer.text[:60]}"
+        return f"HTTP {answer.status} with {begins}{after}"
+    return f"HTTP {answer.status} {words_of(answer)}".strip() + after
 
 
-def _words(body: Any, depth: int = 4) -> list[str]:
+def words_of(answer: Answer) -> str:
+    words = next(
+        (found for keys in (WORDS, WORDS + MORE_WORDS) if (found := _words(answer.body, keys))), [answer.text[:200]]
+    )
+    return "; ".join(dict.fromkeys(word.rstrip(". ") for word in words))
+
+
+# Where providers put their words, in the order in which they are read out; lower-case, without a leading _.
+WORDS = (
+    "errorcode", "title", "code", "error", "message", "msg", "errormessages", "description", "error_description",
+    "debug_message", "warning", "errors", "fault", "reasons", "o:errordetails", "category", "detail", "reason",
+)  # fmt: skip
+
+
+# Only where nothing stands in those: elsewhere they repeat what was asked.
+MORE_WORDS = ("metadata", "details")
+
+
+def _words(body: Any, keys: tuple[str, ...], depth: int = 4) -> list[str]:
     if isinstance(body, list) and body:
-        return _words(body[0], depth - 1)
+        return _words(body[0], keys, depth - 1)
     if isinstance(body, str):
-        return [body]
+        return [body] if body else []
     if not isinstance(body, dict) or depth == 0:
         return []
-    keys = ("errorCode", "title", "code", "error", "message", "description", "error_description", "errors", "category")
-    return [word for key in keys if key in body for word in _words(body[key], depth - 1)]
+    known = {str(key).lower().lstrip("_"): value for key, value in body.items()}
+    return [word for key in keys if key in known for word in _words(known[key], keys, depth - 1)]
+
+
+def inward(body: Any, path: str) -> list[Any]:
+    """What stands in a JSON body under `path`; dots lead inward, lists are looked through."""
+    parts: list[Any] = [body]
+    for key in path.split("."):
+        inner = [part.get(key) for part in parts if isinstance(part, dict)]
+        parts = [one for part in inner for one in (part if isinstance(part, list) else [part])]
+    return parts

@@ -3,88 +3,82 @@
 from __future__ import annotations
 
 import re
-import time
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
+from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import kind_of_auth, spec
+from bot.checks.http_ask import holds, kind_of_auth, spec, words_of
+from bot.checks.http_good import inner_status, success
+from bot.checks.http_ruling import CLIENT, FIREWALL, OLD, SERVER, Ruling, between
 from bot.drivers.http import Answer
-from flows.core.finding import Verdict
+from flows.core.explain import explain
 from flows.core.sheet import Match
 
-
-@dataclass(frozen=True)
-class Ruling:
-    verdict: Verdict
-    cause: str
-    code: str
-    alternatives: tuple[str, ...] = ()
-
-
-OLD = ("auth.token_revoked", "auth.access_token_expired")
-# Cloudflare's own statuses 520 to 527: https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/
-SERVER = {
-    500: "provider_error", 502: "bad_gateway", 503: "provider_error", 504: "gateway_timeout", 520: "bad_gateway",
-    521: "bad_gateway", 522: "gateway_timeout", 523: "bad_gateway", 524: "gateway_timeout",
-}  # fmt: skip
-CLIENT = {
-    402: Ruling("bad", "account_billing", "account.unpaid"),
-    404: Ruling("bad", "config_error", "config.wrong_base_path", ("config.wrong_tenant", "privilege.resource_hidden")),
-    405: Ruling("bad", "config_error", "config.wrong_method"),
-    406: Ruling("bad", "config_error", "config.wrong_media_type"),
-    407: Ruling("bad", "host_unreachable", "proxy.authentication_required"),
-    410: Ruling("bad", "config_error", "config.api_version_retired", ("config.wrong_base_path",)),
-    415: Ruling("bad", "config_error", "config.wrong_media_type"),
-    423: Ruling("bad", "account_billing", "account.suspended"),
-    429: Ruling("bad", "rate_limited", "limit.rate_limited", ("limit.concurrency", "limit.daily_quota")),
-    431: Ruling("bad", "config_error", "config.header_too_large"),
+# Which causes the words of a refusal may tell, by its status: a 404 never tells of the credential.
+_WHO = ("invalid_credentials", "token_expired", "account_billing", "account_locked", "ip_not_allowlisted")
+SPEAKING = {
+    400: (*_WHO, "config_error", "rate_limited", "missing_privilege", "feature_not_enabled"),
+    401: (*_WHO, "config_error", "feature_not_enabled", "missing_privilege"),
+    402: ("account_billing", "feature_not_enabled", "rate_limited"),
+    403: (*_WHO, "config_error", "missing_privilege", "feature_not_enabled", "rate_limited"),
+    404: ("config_error", "account_billing"),
+    409: ("account_billing", "config_error", "rate_limited"),
+    410: ("config_error",),
+    422: (*_WHO, "config_error", "missing_privilege", "feature_not_enabled"),
+    429: ("rate_limited",),
 }
-FIREWALL = Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", ("access.ip_not_allowed",))
-LOGIN = Ruling(
-    "bad", "config_error", "auth.login_page_instead_of_api", ("config.wrong_base_path", "network.captive_portal")
-)
 
 
-def judge(target: Target, answer: Answer) -> Ruling | None:
-    """What is wrong by this answer; None when it is a plain success."""
+def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = False) -> Ruling | None:
+    """What is wrong by this answer; None when it is a plain success. `marker` replaces the sheet's `own_error`."""
     refused = answer.status in (401, 403)
     if answer.without_credential and refused:
-        return Ruling("bad", "config_error", "config.redirect_drops_authorization")
-    if refused and not own(target, answer):
+        alike = ("config.wrong_region",)
+        return Ruling("bad", "config_error", "config.redirect_drops_authorization", alike)
+    if answer.changed_method:
+        return Ruling("bad", "config_error", "config.redirect_changes_method")
+    stranger = between(answer, target.proxy)
+    if stranger:
+        return stranger
+    if refused and not own(target, answer, marker):
         return FIREWALL
     for match in spec(target).answers:
-        if _fits(match, answer):
-            return Ruling("bad", match.cause, match.code, match.alternatives)
+        if _fits(match, answer) and (identity or not match.identity) and holds(target, match.when):
+            return Ruling(match.verdict, match.cause, match.code, match.alternatives)
     if answer.status < 300:
-        return _success(target, answer)
+        inner = replace(answer, status=inner_status(answer))
+        return judge(target, inner, marker, identity=identity) if inner.status else success(target, answer)
+    return _by_words(answer) or _by_status(target, answer)
+
+
+def _by_status(target: Target, answer: Answer) -> Ruling:
+    if answer.status in CLIENT:
+        return CLIENT[answer.status]
     if answer.status >= 500:
-        maintenance = "maintenance" in answer.text.lower()
+        maintenance = "maintenance" in answer.head.lower()
         code = "maintenance" if maintenance else SERVER.get(answer.status, "provider_error")
         return Ruling("bad", "third_party_down", f"availability.{code}")
-    if refused:
+    if answer.status in (401, 403):
         return _refusal(target, answer)
-    return CLIENT.get(answer.status) or Ruling("unclear", "unclassified", "availability.malformed_response")
+    return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
+
+
+def _by_words(answer: Answer) -> Ruling | None:
+    """A refusal in words that the sheet does not list: what these words mean elsewhere."""
+    if answer.is_html or answer.status not in SPEAKING:
+        return None
+    found = explain(words_of(answer)[:1000])
+    if found.confidence == "unclear" or found.code is None or found.cause not in SPEAKING[answer.status]:
+        return None
+    return Ruling("bad", found.cause, found.code, OLD if found.code == "auth.invalid_token" else ())
 
 
 def _fits(match: Match, answer: Answer) -> bool:
-    if match.status not in (None, answer.status) or not re.search(match.body, answer.text, re.I):
+    if match.status not in (None, answer.status) or not re.search(match.body, answer.head, re.I):
         return False
     name, _, pattern = match.header.partition(":")
     given = answer.headers.get(name.strip().lower())
     return not name or (given is not None and bool(re.search(pattern.strip(), given, re.I)))
-
-
-def _success(target: Target, answer: Answer) -> Ruling | None:
-    if answer.is_html:
-        form = re.search(r"type=[\"']?password|log ?in|sign ?in", answer.text, re.I)
-        if form and answer.hops:
-            return Ruling("bad", "config_error", "auth.redirect_to_login", ("auth.credential_not_sent",))
-        return LOGIN if form else Ruling("unclear", "config_error", "config.wrong_base_path", LOGIN.alternatives[1:])
-    if spec(target).own_error and answer.body is None and not answer.truncated:
-        code = "availability.malformed_response" if answer.text.strip() else "availability.empty_response"
-        return Ruling("unclear", "unclassified", code, ("config.wrong_base_path",))
-    return None
 
 
 def _refusal(target: Target, answer: Answer) -> Ruling:
@@ -97,11 +91,14 @@ def _refusal(target: Target, answer: Answer) -> Ruling:
     return Ruling("bad", "invalid_credentials", "auth.invalid_token", OLD)
 
 
-def own(target: Target, answer: Answer) -> bool:
+def own(target: Target, answer: Answer, marker: str = "") -> bool:
     """The refusal has the provider's own form: JSON with the key or header that the sheet names, never a page."""
     if answer.is_html:
         return False
-    body, marker, header = answer.body, spec(target).own_error, spec(target).own_header.lower()
+    if spec(target).own_text and re.search(spec(target).own_text, answer.head):
+        return True
+    body, header = answer.body, spec(target).own_header.lower()
+    marker = marker or spec(target).own_error
     parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
     if marker:
         return any(marker in part for part in parts) or bool(header and parts and header in answer.headers)
@@ -117,15 +114,14 @@ def same(one: Answer, other: Answer) -> bool:
     return one.status == other.status and bare(one.text) == bare(other.text)
 
 
-def retry_after(answer: Answer) -> str:
-    """Seconds to wait as the provider says them, '' when it does not."""
-    given = answer.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d+(\.\d+)?", given):
-        return str(round(float(given)))
-    until = answer.headers.get("x-ratelimit-reset", "") if answer.headers.get("x-ratelimit-remaining") == "0" else ""
-    if re.fullmatch(r"\d{9,11}", until):
-        return str(max(int(until) - int(time.time()), 1))
-    try:
-        return str(max(int(parsedate_to_datetime(given).timestamp() - time.time()), 1)) if given else ""
-    except (ValueError, TypeError, OverflowError):
-        return ""
+def volatile(signed: Answer, first: Answer, second: Answer) -> bool:
+    """Answers that differ by themselves: then only another shape tells the caller with the key from everybody."""
+    return not same(first, second) and signed.status == first.status and _shape(signed.body) == _shape(first.body)
+
+
+def _shape(body: Any, depth: int = 6) -> Any:
+    if isinstance(body, dict) and depth:
+        return sorted((str(key), str(_shape(value, depth - 1))) for key, value in list(body.items())[:100])
+    if isinstance(body, list) and depth:
+        return [_shape(one, depth - 1) for one in body[:1]]
+    return body is None

@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot.checks.base import Target, check, finding
-from bot.drivers.network import Trouble, addresses, connect, first_bytes, is_address
+from bot.drivers.network import Deadline, Trouble, addresses, connect, is_address, is_private, peek, reached
+from bot.drivers.starttls import STARTTLS, ask_tls
 from flows.core.finding import Finding
 
-PORTS = {"postgres": 5432, "mysql": 3306}
-# The eight bytes by which a client asks a PostgreSQL server whether it speaks TLS; it answers S or N.
-SSL_REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+PORTS = {
+    "postgres": 5432, "mysql": 3306, "mssql": 1433, "oracle": 1521, "mongodb": 27017, "redis": 6379, "sftp": 22
+}  # fmt: skip
+# Sources that are called by an address, https://host/path, and not by host and port.
+BY_ADDRESS = ("http", "s3", "dynamodb", "bigquery", "snowflake")
+PROXY_PORTS = {"http": 80, "https": 443}
 
 
 def endpoint(target: Target) -> tuple[str, int, bool]:
-    """(host, port, whether TLS starts at once) of a connection."""
-    if target.sheet.driver == "http":
-        from bot.checks.http import base_url
+    """(host, port, whether TLS starts at once) of what we call first: the tunnel's server, the proxy, or the source."""
+    if target.tunnel:
+        return str(target.tunnel.get("host") or ""), int(target.tunnel.get("port") or 22), False
+    if target.proxy:
+        parts = urlsplit(target.proxy)
+        return parts.hostname or "", parts.port or PROXY_PORTS.get(parts.scheme, 1080), parts.scheme == "https"
+    return source(target)
 
-        parts = urlsplit(base_url(target))
+
+def source(target: Target) -> tuple[str, int, bool]:
+    """(host, port, whether TLS starts at once) of the source itself."""
+    if target.sheet.driver in BY_ADDRESS:
+        parts = urlsplit(_address(target))
         tls = parts.scheme == "https"
         return parts.hostname or "", parts.port or (443 if tls else 80), tls
     host = str(target.settings.get("host") or "localhost")
     return host, int(target.settings.get("port") or PORTS[target.sheet.driver]), False
+
+
+def _address(target: Target) -> str:
+    if target.sheet.driver == "http":
+        from bot.checks.http import base_url
+
+        return base_url(target)
+    if target.sheet.driver == "bigquery":
+        from bot.checks.bigquery import endpoint as of_bigquery
+
+        return of_bigquery(target)
+    if target.sheet.driver == "snowflake":
+        from bot.checks.snowflake import endpoint as of_snowflake
+
+        return of_snowflake(target)
+    from bot.checks.aws import endpoint as of_aws
+
+    return of_aws(target)
 
 
 def _bad(name: str, trouble: Trouble, host: str, port: int) -> Finding:
@@ -41,8 +72,20 @@ def name_resolves(target: Target) -> Finding:
     try:
         found = addresses(host, target.timeout)
     except Trouble as trouble:
-        return _bad("name_resolves", trouble, host, port)
-    return finding("name_resolves", "good", evidence=f"{host} is {', '.join(found[:4])}", host=host)
+        return _bad("name_resolves", _of_proxy(trouble, target), host, port)
+    inside = " (a private network: a hosted pipeline gets there only by a tunnel)" if is_private(found[0]) else ""
+    return finding("name_resolves", "good", evidence=f"{host} is {', '.join(found[:4])}{inside}", host=host)
+
+
+def kept_line(target: Target) -> Any:
+    """The line that an earlier check of this run left open, if any; the caller closes it."""
+    return target.memo.pop("line", None)
+
+
+def keep_line(target: Target, peer: Any) -> None:
+    """Leave a line open for the next check of this run."""
+    target.memo["line"] = peer
+    target.memo.setdefault("close", []).append(peer.close)
 
 
 @check("check_network", "port_answers")
@@ -52,10 +95,54 @@ def port_answers(target: Target) -> Finding:
     if host.startswith("/"):
         return finding("port_answers", "good", evidence="a local socket")
     try:
-        connect(host, port, target.timeout).close()
+        peer = connect(host, port, target.timeout)
     except Trouble as trouble:
-        return _bad("port_answers", trouble, host, port)
+        return _bad("port_answers", _of_proxy(_further(trouble, host, target), target), host, port)
+    # MySQL counts each caller that leaves before a login, and shuts out a host with too many of them:
+    # https://dev.mysql.com/doc/refman/8.4/en/host-cache.html; PostgreSQL starts a process for each. So one line serves
+    # all checks before the login.
+    if target.sheet.driver in STARTTLS and not target.tunnel:
+        keep_line(target, peer)
+    else:
+        peer.close()
     return finding("port_answers", "good", evidence=f"{host}:{port} accepts connections", host=host, port=str(port))
+
+
+def _of_proxy(trouble: Trouble, target: Target) -> Trouble:
+    """Where a proxy is configured, it is what was called."""
+    if not target.proxy:
+        return trouble
+    said = f"the proxy {trouble.evidence}"
+    return Trouble(trouble.cause, "proxy.unreachable", said, (trouble.code, *trouble.alternatives))
+
+
+def _further(trouble: Trouble, host: str, target: Target) -> Trouble:
+    """What a name's addresses add to a port that does not answer."""
+    if is_address(host) or host == "localhost":
+        return trouble
+    private = [one for one in addresses(host, target.timeout) if is_private(one)]
+    if private and trouble.code == "network.timeout_filtered":
+        said = f"{trouble.evidence}; {host} leads to {private[0]}, an address of a private network"
+        return Trouble(trouble.cause, "dns.private_address", said, (trouble.code,))
+    return Trouble(trouble.cause, trouble.code, trouble.evidence, (*trouble.alternatives, "dns.stale_record"))
+
+
+def _hello(target: Target, host: str, port: int) -> bytes:
+    """What the program behind the port says first; PostgreSQL is asked whether it speaks TLS, as its clients do."""
+    deadline, place = Deadline(target.timeout), f"{host}:{port}"
+    peer = kept_line(target) or connect(host, port, target.timeout)
+    try:
+        if target.sheet.driver == "postgres":
+            address = reached(peer)
+            got = ask_tls(peer, place, deadline)
+            target.memo["asked_tls"] = (host, port, address, got == b"S")
+        else:
+            got = peek(peer, place, deadline, 5)
+    except Trouble:
+        peer.close()
+        raise
+    keep_line(target, peer)
+    return got
 
 
 @check("check_network", "database_answers")
@@ -66,13 +153,7 @@ def database_answers(target: Target) -> Finding:
         return finding("database_answers", "good", evidence="a local socket")
     kind = target.sheet.driver
     try:
-        got = first_bytes(
-            host,
-            port,
-            target.timeout,
-            hello=SSL_REQUEST if kind == "postgres" else b"",
-            want=1 if kind == "postgres" else 5,
-        )
+        got = _hello(target, host, port)
     except Trouble as trouble:
         return _bad("database_answers", trouble, host, port)
     # MySQL greets first: three bytes of length, a sequence number, then protocol 10 or an error packet (0xff).

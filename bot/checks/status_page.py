@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import quote
 
 from bot.checks.base import Target, check, finding
+from bot.checks.http_ask import FIELD, written
+from bot.checks.status_readers import KINDS, Incident, OtherPage, line
 from bot.drivers.http import get
 from bot.drivers.network import Trouble
 from flows.core.finding import Finding
 
 NAME = "status_page_quiet"
-# Atlassian Statuspage, v2: https://metastatuspage.com/api serves the same document for every page.
-SUMMARY = "/api/v2/summary.json"
-OVER = ("resolved", "postmortem", "completed")
-SERIOUS = ("major", "critical")
 
 
 @check("check_status", NAME)
@@ -24,54 +24,60 @@ def status_page_quiet(target: Target) -> Finding:
     url = (given or (page.url if page else "")).rstrip("/")
     if not url:
         return finding(NAME, "skipped", evidence="no status page is known")
-    if page and page.kind == "generic" and not given:
-        return finding(NAME, "unclear", evidence=f"cannot read this page: {url}", url=url)
+    if "amazonaws.com" not in str(target.settings.get("endpoint_url") or "amazonaws.com"):
+        return finding(NAME, "skipped", evidence="endpoint_url leads to a store of somebody else's")
+    kind = page.kind if page and page.kind != "generic" else "statuspage" if given else "generic"
+    if kind not in KINDS:
+        return _unread(url, url)
+    path, read = KINDS[kind]
+    wanted = page.components if page and not given else ()
+    if missing := _missing(target, path, *wanted):
+        return _unread(url, f"{url} (it tells by {missing[0]}: name yours under settings, as {': '.join(missing)})")
     ca_file = str(target.settings.get("ca_file") or "") or None
     headers = {"Accept": "application/json", "User-Agent": "mend"}
+    asked = url + re.sub(FIELD, lambda found: quote(written(target, found[1]), safe=""), path)
     try:
-        answer = get(url + SUMMARY, headers, min(target.timeout, 5.0), proxy=target.proxy, ca_file=ca_file)
+        answer = get(asked, headers, min(target.timeout, 5.0), proxy=target.proxy, ca_file=ca_file)
     except Trouble as trouble:
-        return finding(NAME, "unclear", evidence=f"cannot read this page: {trouble.evidence}"[:500], url=url)
-    body = answer.body
-    if answer.status != 200 or not isinstance(body, dict) or not isinstance(body.get("status"), dict):
-        return finding(NAME, "unclear", evidence=f"cannot read this page: {url} (HTTP {answer.status})", url=url)
-    return _judge(body, url)
+        return _unread(url, trouble.evidence)
+    try:
+        incidents = read(answer.body if answer.status == 200 else None)
+    except OtherPage as other:
+        return _unread(url, f"{url} ({other or f'HTTP {answer.status}'})")
+    ours = [re.sub(FIELD, lambda found: written(target, found[1]), part) for part in wanted]
+    return _judge([one for one in incidents if one.about(ours)], _said(answer.body), url)
 
 
-def _judge(body: dict[str, Any], url: str) -> Finding:
-    status, said = body["status"], _line(body["status"].get("description"))
-    incidents = [one for one in _dicts(body.get("incidents")) if one.get("status") not in OVER]
-    serious = [one for one in incidents if one.get("impact") in SERIOUS]
-    working = [one for one in _dicts(body.get("scheduled_maintenances")) if one.get("status") == "in_progress"]
-    if serious or status.get("indicator") in SERIOUS:
-        first = (serious or incidents or [{"name": said, "status": status.get("indicator")}])[0]
-        return _bad("availability.provider_error", first, body, url)
-    if working or status.get("indicator") == "maintenance":
-        first = (working or [{"name": said, "status": "in_progress"}])[0]
-        return _bad("availability.maintenance", first, body, url)
-    minor = ", ".join(_line(one.get("name")) for one in incidents[:3])
+def _missing(target: Target, *texts: str) -> tuple[str, ...]:
+    """A setting that the texts name and nobody has filled in, with an example."""
+    for name in (name for text in texts for name in re.findall(FIELD, text)):
+        if not written(target, name):
+            return name, next((field.example for field in target.sheet.fields if field.name == name), "EU45")
+    return ()
+
+
+def _unread(url: str, why: str) -> Finding:
+    return finding(NAME, "unclear", evidence=f"cannot read this page: {why}"[:500], url=url)
+
+
+def _said(body: Any) -> str:
+    status = body.get("status") if isinstance(body, dict) else None
+    return line(status.get("description")) if isinstance(status, dict) else ""
+
+
+def _judge(incidents: list[Incident], said: str, url: str) -> Finding:
+    serious = [one for one in incidents if one.serious]
+    planned = [one for one in incidents if one.maintenance]
+    if serious or planned:
+        code = "availability.provider_error" if serious else "availability.maintenance"
+        return _bad(code, (serious or planned)[0], url)
+    minor = ", ".join(one.name for one in incidents[:3])
+    said = said or "no incident"
+    return finding(NAME, "good", evidence=(f"{said}; minor: {minor}" if minor else said)[:500], url=url)
+
+
+def _bad(code: str, one: Incident, url: str) -> Finding:
     return finding(
-        NAME, "good", evidence=(f"{said}; minor: {minor}" if minor else said or "no incident")[:500], url=url
-    )
-
-
-def _bad(code: str, incident: dict[str, Any], body: dict[str, Any], url: str) -> Finding:
-    hit = _dicts(incident.get("components")) or [
-        one for one in _dicts(body.get("components")) if one.get("status") not in ("operational", None)
-    ]
-    name, state = _line(incident.get("name")), _line(incident.get("status"))
-    updates = _dicts(incident.get("incident_updates"))
-    return finding(
-        NAME, "bad", code, "third_party_down", evidence=f"{name} ({state})"[:500], incident=name, url=url,
-        since=_line(incident.get("started_at") or incident.get("created_at")),
-        components=[_line(one.get("name")) for one in hit[:10]],
-        update=_line(updates[0].get("body"))[:300] if updates else "",
+        NAME, "bad", code, "third_party_down", evidence=f"{one.name} ({one.state})"[:500], incident=one.name, url=url,
+        since=one.since, components=list(one.components[:10]), update=one.update,
     )  # fmt: skip
-
-
-def _dicts(many: Any) -> list[dict[str, Any]]:
-    return [one for one in many if isinstance(one, dict)] if isinstance(many, list) else []
-
-
-def _line(text: Any) -> str:
-    return " ".join(str(text or "").split())[:200]

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 import json
 import queue
+import re
 import socket
-import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from bot.drivers.http_trouble import port, split, trouble_of
 from bot.drivers.network import Deadline, Trouble
 
-MAX_BODY = 1_048_576
+# What is longer says nothing more; as JSON it may take fifty times its size.
+MAX_BODY = 262_144
 MAX_HOPS = 5
-PORTS = {"http": 80, "https": 443}
+# Other codecs of Python's take much time for hostile bytes.
+CHARSETS = re.compile(
+    r"charset=[\"']?(utf-?(?:8|16|32)(?:-?[lb]e)?|iso-8859-\d+|us-ascii|windows-125\d|shift_jis|gbk|euc-jp)\b", re.I
+)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, headers (lower-case names), text (at most 1 MiB), and the address that gave it in the end."""
+    """Status, headers (lower-case names), text (at most 256 KiB), and the address that gave it in the end."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -31,6 +38,7 @@ class Answer:
     hops: int = 0
     without_credential: bool = False
     truncated: bool = False
+    changed_method: bool = False
 
     @property
     def is_html(self) -> bool:
@@ -40,20 +48,29 @@ class Answer:
     @cached_property
     def body(self) -> Any:
         try:
-            return json.loads(self.text)
+            return None if self.truncated else json.loads(self.text)
         except (ValueError, RecursionError):
             return None
+
+    @property
+    def head(self) -> str:
+        """Where an error stands: patterns over a whole hostile body would take too long."""
+        return self.text[:8192]
 
     def json(self) -> Any:
         return self.body
 
 
 def get(
-    url: str, headers: Mapping[str, str], timeout: float, *, proxy: str | None = None, ca_file: str | None = None
-) -> Answer:
-    """GET within `timeout` seconds in all, also when the server drips. Raises Trouble."""
+    url: str, headers: Mapping[str, str], timeout: float, *,
+    proxy: str | None = None, ca_file: str | None = None, post: str = "", redirects: bool = True,
+) -> Answer:  # fmt: skip
+    """GET, or POST of `post`, within `timeout` seconds in all, also when the server drips. Raises Trouble.
+
+    Without `redirects` a redirect is the answer: what is posted goes nowhere else.
+    """
     result: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
-    call = _Call(url, dict(headers), Deadline(timeout), proxy, ca_file)
+    call = _Call(url, dict(headers), Deadline(timeout), proxy, ca_file, post, redirects)
 
     def run() -> None:
         try:
@@ -66,65 +83,91 @@ def get(
     try:
         answer = result.get(timeout=timeout + 0.05)
     except queue.Empty:
+        began = call.began  # the cut ends a header line, which then looks like an answer
         call.cut()
         said = f"{call.place}: no complete answer within {timeout:g} s"
-        code = "availability.too_slow" if call.began else "network.accepts_but_silent"
-        raise Trouble("third_party_down" if call.began else "host_unreachable", code, said) from None
+        code = "availability.too_slow" if began else "network.accepts_but_silent"
+        raise Trouble("third_party_down" if began else "host_unreachable", code, said) from None
     if isinstance(answer, Exception):
-        raise answer if isinstance(answer, Trouble) else trouble_of(answer, call.url, call.deadline)
+        raise answer if isinstance(answer, Trouble) else trouble_of(answer, call.url, call.deadline, proxy)
     return answer
 
 
 class _Call:
-    """One request with its redirects. `cut` closes its sockets from another thread."""
+    """One request with its redirects. `cut` ends it from another thread."""
 
     def __init__(
-        self, url: str, headers: dict[str, str], deadline: Deadline, proxy: str | None, ca_file: str | None
-    ) -> None:
-        self.url, self.headers, self.deadline = url, headers, deadline
+        self, url: str, headers: dict[str, str], deadline: Deadline, proxy: str | None, ca_file: str | None, post: str,
+        redirects: bool,
+    ) -> None:  # fmt: skip
+        self.url, self.headers, self.deadline, self.post, self.redirects = url, headers, deadline, post, redirects
         self.proxy, self.verify = proxy, ca_file or True
-        self.sockets: list[Any] = []
+        self.sockets: list[socket.socket] = []
+        self.outside: bool | None = None
         self.began = False
 
     @property
     def place(self) -> str:
-        parts = _split(self.url)
-        return f"{parts.hostname}:{_port(parts)}"
+        parts = split(self.url)
+        return f"{parts.hostname}:{port(parts)}"
+
+    def admit(self, peer: socket.socket) -> None:
+        """A name that a redirect gives may stand for an inner address, and another one at every look-up.
+
+        What counts is where the line really leads, before a byte is sent. Raises Trouble.
+        """
+        address = str(peer.getpeername()[0])
+        if self.outside is None:
+            self.outside = not _inside(address)
+        elif self.outside and _inside(address):
+            peer.close()
+            words = f"a redirect leads into a private network ({self.place} is {address})"
+            raise Trouble("config_error", "dns.private_address", words)
 
     def cut(self) -> None:
         for peer in self.sockets:
-            try:
+            with contextlib.suppress(OSError):
                 peer.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
 
     def follow(self) -> Answer:
-        first, headers, dropped = _split(self.url), self.headers, False
-        with self._session() as session:
-            for hop in range(MAX_HOPS + 1):
-                if self.deadline.over():
-                    break
-                answer, onward = self._one(session, headers, hop, dropped)
-                if not onward:
-                    return answer
-                self.url = urljoin(self.url, onward)
-                dropped = dropped or not _same_place(first, _split(self.url))
-                if dropped:
-                    headers = {k: v for k, v in headers.items() if k.lower() in ("accept", "user-agent")}
+        try:
+            with self._session() as session:
+                return self._follow(session)
+        finally:
+            for peer in self.sockets:
+                peer.close()
+
+    def _follow(self, session: Any) -> Answer:
+        first, headers, post = split(self.url), self.headers, self.post
+        for hop in range(MAX_HOPS + 1):
+            if self.deadline.over():
+                break
+            answer, onward = self._one(session, headers, post, hop, first)
+            if not onward or not self.redirects:
+                return answer
+            self.url = _onward(self.url, onward, first)
+            if not _same_place(first, split(self.url)):
+                headers = {k: v for k, v in headers.items() if k.lower() in ("accept", "user-agent")}
+                first = first._replace(netloc="")  # coming back does not bring the credential back
+            # https://www.rfc-editor.org/rfc/rfc9110#section-15.4: only 307 and 308 keep the method and the body.
+            post = post if answer.status in (307, 308) else ""
         to = self.url.split("?")[0]
         raise Trouble("config_error", "config.redirect_loop", f"more than {MAX_HOPS} redirects, the last to {to}")
 
-    def _one(self, session: Any, headers: dict[str, str], hop: int, dropped: bool) -> tuple[Answer, str]:
-        left = self.deadline.left()
-        with session.get(
-            self.url, headers=headers, timeout=left, stream=True, allow_redirects=False, verify=self.verify
-        ) as response:
+    def _one(
+        self, session: Any, headers: dict[str, str], post: str, hop: int, first: SplitResult
+    ) -> tuple[Answer, str]:
+        with session.request(
+            "POST" if post else "GET", self.url, headers=headers, data=post.encode() or None,
+            timeout=self.deadline.left(), stream=True, allow_redirects=False, verify=self.verify,
+        ) as response:  # fmt: skip
             self.began = True
             onward = response.headers.get("location", "") if response.is_redirect else ""
-            data, truncated = _bounded(response.raw.stream(4096, decode_content=True), self.deadline, self.place)
-            text = data.decode("utf-8", "replace")
+            data, truncated = _bounded(response.raw, self.deadline, self.place)
             lower = {k.lower(): v for k, v in response.headers.items()}
-            return Answer(response.status_code, lower, text, self.url, hop, dropped, truncated), onward
+            text, dropped = _text(data, lower.get("content-type", "")), first.netloc == ""
+            changed = bool(self.post) and not post
+            return Answer(response.status_code, lower, text, self.url, hop, dropped, truncated, changed), onward
 
     def _session(self) -> Any:
         import requests
@@ -134,11 +177,11 @@ class _Call:
         if self.proxy:
             session.proxies = {"http": self.proxy, "https": self.proxy}
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _adapter(self.sockets))
+            session.mount(scheme, _adapter(self.sockets, self.admit))
         return session
 
 
-def _adapter(sockets: list[Any]) -> Any:
+def _adapter(sockets: list[socket.socket], admit: Callable[[socket.socket], None]) -> Any:
     """An adapter of requests that remembers its sockets, so that a call can be cut off from outside."""
     from requests.adapters import HTTPAdapter
 
@@ -148,9 +191,12 @@ def _adapter(sockets: list[Any]) -> Any:
             kind = pool.ConnectionCls
 
             class Connection(kind):  # type: ignore[misc, valid-type]
-                def connect(self) -> None:
-                    super().connect()
-                    sockets.append(self.sock)
+                def _new_conn(self) -> Any:
+                    # Before the TLS handshake, which may drip too; it takes the socket itself away from us.
+                    peer = super()._new_conn()
+                    admit(peer)
+                    sockets.append(peer.dup())
+                    return peer
 
             pool.ConnectionCls = Connection
             return pool
@@ -158,9 +204,10 @@ def _adapter(sockets: list[Any]) -> Any:
     return Noting()
 
 
-def _bounded(parts: Iterator[bytes], deadline: Deadline, place: str) -> tuple[bytes, bool]:
+def _bounded(raw: Any, deadline: Deadline, place: str) -> tuple[bytes, bool]:
+    """At most MAX_BODY bytes. `read`, not `stream`: that one reads a chunk's first line however long it is."""
     data = bytearray()
-    for part in parts:
+    while part := raw.read(4096, decode_content=True):
         data += part
         if len(data) > MAX_BODY:
             return bytes(data[:MAX_BODY]), True
@@ -170,83 +217,34 @@ def _bounded(parts: Iterator[bytes], deadline: Deadline, place: str) -> tuple[by
     return bytes(data), False
 
 
-def _split(url: str) -> SplitResult:
-    """Raises Trouble for what is no http address."""
+def _text(data: bytes, content_type: str) -> str:
+    named = CHARSETS.search(content_type)
+    return data.decode(named[1] if named else json.detect_encoding(data), "replace").removeprefix("\ufeff")
+
+
+def _onward(url: str, location: str, first: SplitResult) -> str:
+    """Where a redirect leads. Raises Trouble for what no provider's redirect may reach."""
+    to = urljoin(url, location)
     try:
-        parts = urlsplit(url)
-        _port(parts)
-    except ValueError as error:
-        raise Trouble("config_error", "config.malformed_url", f"this is not an address: {error}") from None
-    if parts.scheme not in PORTS or not parts.hostname:
-        raise Trouble("config_error", "config.malformed_url", "an address begins with https:// and a host name")
-    return parts
+        host = split(to).hostname or ""
+    except Trouble:
+        words = f"a redirect leads to {to[:100]}, which is no http address"
+        raise Trouble("config_error", "config.malformed_url", words) from None
+    if _inside(host) and not _inside(urlsplit(url).hostname or ""):
+        words = f"a redirect leads from {first.hostname} into a private network ({host})"
+        raise Trouble("config_error", "dns.private_address", words)
+    return to
 
 
-def _port(parts: SplitResult) -> int:
-    return parts.port or PORTS.get(parts.scheme, 0)
+def _inside(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
 
 
 def _same_place(first: SplitResult, then: SplitResult) -> bool:
     """Same host and port, never from https down to http; plain http to https on the usual ports is the same place."""
-    upgrade = (first.scheme, _port(first), then.scheme, _port(then)) == ("http", 80, "https", 443)
-    same = (first.scheme, _port(first)) == (then.scheme, _port(then))
+    upgrade = (first.scheme, port(first), then.scheme, port(then)) == ("http", 80, "https", 443)
+    same = (first.scheme, port(first)) == (then.scheme, port(then))
     return first.hostname == then.hostname and (same or upgrade)
-
-
-# The names are of classes of requests, urllib3 and Python, the words urllib3's own; the first that fits decides.
-TRANSPORT = (
-    ("Tunnel connection failed: 407", "host_unreachable", "proxy.authentication_required"),
-    ("Tunnel connection failed", "host_unreachable", "proxy.connect_denied"),
-    ("ProxyError", "host_unreachable", "proxy.unreachable"),
-    ("Name or service not known", "host_unreachable", "dns.nxdomain"),
-    ("Temporary failure in name resolution", "host_unreachable", "dns.servfail"),
-    ("NameResolutionError", "host_unreachable", "dns.nxdomain"),
-    ("ConnectTimeout", "host_unreachable", "network.timeout_filtered"),
-    ("Read timed out", "host_unreachable", "network.accepts_but_silent"),
-    ("ReadTimeout", "host_unreachable", "network.accepts_but_silent"),
-    ("ConnectionRefusedError", "host_unreachable", "network.refused"),
-    ("ConnectionResetError", "host_unreachable", "network.reset"),
-    ("Network is unreachable", "host_unreachable", "network.wrong_address_family"),
-    ("InvalidHeader", "invalid_credentials", "auth.malformed_header"),
-    ("UnicodeEncodeError", "invalid_credentials", "auth.malformed_header"),
-    ("CA certificate bundle", "config_error", "config.path_missing"),
-    ("InvalidURL", "config_error", "config.malformed_url"),
-    ("InvalidSchema", "config_error", "config.malformed_url"),
-    ("LocationParseError", "config_error", "config.malformed_url"),
-    ("IncompleteRead", "connection_dropped", "availability.response_truncated"),
-    ("DecodeError", "third_party_down", "availability.corrupt_encoding"),
-    ("BadStatusLine", "config_error", "config.wrong_port_other_service"),
-    ("RemoteDisconnected", "connection_dropped", "availability.empty_response"),
-)
-
-
-def trouble_of(error: Exception, url: str, deadline: Deadline) -> Trouble:
-    """Cause and code of an error of the transport, by the table above; TLS by the TLS driver's."""
-    chain = list(_chain(error))
-    names = {type(one).__name__ for one in chain}
-    text = " ".join([*names, *(str(one) for one in chain)])
-    parts = urlsplit(url)
-    place = f"{parts.hostname}:{_port(parts)}"
-    tls = next((one for one in chain if isinstance(one, ssl.SSLError)), None)
-    if tls is not None and "ProxyError" not in names:
-        from bot.drivers.tls import tls_trouble
-
-        return tls_trouble(tls, str(parts.hostname), _port(parts), deadline)
-    last = type(chain[-1]).__name__
-    for words, cause, code in TRANSPORT:
-        if words in text:
-            return Trouble(cause, code, f"{place}: {words if ' ' in words else last}")
-    return Trouble("connection_dropped", "availability.no_response", f"{place}: {last}")
-
-
-def _chain(error: BaseException | None, depth: int = 8) -> Iterator[BaseException]:
-    """An error and what it wraps: requests keeps the reason in `args`, urllib3 in `reason`, Python in `__cause__`."""
-    if error is None or depth == 0:
-        return
-    yield error
-    inner = getattr(error, "reason", None)
-    first = error.args[0] if error.args else None
-    for one in (inner, first, error.__cause__, error.__context__):
-        if isinstance(one, BaseException) and one is not error:
-            yield from _chain(one, depth - 1)
-            return

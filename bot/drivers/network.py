@@ -8,7 +8,9 @@ import queue
 import socket
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 CODES = {
     errno.ECONNREFUSED: "network.refused",
@@ -16,20 +18,26 @@ CODES = {
     errno.EPIPE: "network.reset",
     errno.ETIMEDOUT: "network.timeout_filtered",
     errno.EHOSTUNREACH: "network.timeout_filtered",
-    errno.ENETUNREACH: "network.wrong_address_family",
+    errno.ENETUNREACH: "network.timeout_filtered",
     errno.EAFNOSUPPORT: "network.wrong_address_family",
 }
+T = TypeVar("T")
 Address = tuple[int, tuple[str, int]]
+PRIVATE = [ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
 
 
 @dataclass
 class Trouble(Exception):
-    """What the other side said: cause, code, its words, and the codes that look the same from here."""
+    """What the other side said: cause, code, its words, and the codes that look the same from here.
+
+    `shown` is what the other side proved itself with, where that is what the trouble is about.
+    """
 
     cause: str
     code: str
     evidence: str
     alternatives: tuple[str, ...] = ()
+    shown: str = ""
 
 
 class Deadline:
@@ -54,31 +62,33 @@ def is_address(host: str) -> bool:
     return True
 
 
+def is_private(address: str) -> bool:
+    """Whether an address belongs to a private network (RFC 1918, RFC 4193), which nobody outside can reach."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in PRIVATE if found.version == network.version)
+
+
 def addresses(host: str, timeout: float) -> list[str]:
     """The addresses of a name, as the system resolves it. Raises Trouble."""
     return list(dict.fromkeys(address[0] for _, address in _lookup(host, 0, Deadline(timeout))))
 
 
 def _lookup(host: str, port: int, deadline: Deadline) -> list[Address]:
-    answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
+    def ask() -> list[Address]:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        return [(entry[0], (str(entry[4][0]), port)) for entry in found]
 
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-            answers.put([(entry[0], (str(entry[4][0]), port)) for entry in found])
-        except (OSError, UnicodeError) as error:
-            answers.put(error)
-
-    # The system's resolver knows no limit of time; a daemon thread does not hold up the end of the program.
-    threading.Thread(target=ask, name="dns", daemon=True).start()
+    # The system's resolver knows no limit of time.
     try:
-        answer = answers.get(timeout=deadline.left())
-    except queue.Empty:
+        return bounded(deadline, ask, "dns")
+    except Trouble:
         words = f"no answer about {host} within {deadline.seconds:g} s"
         raise Trouble("host_unreachable", "dns.timeout", words) from None
-    if isinstance(answer, Exception):
-        raise Trouble("host_unreachable", _dns_code(host, deadline), f"{host}: {answer}") from None
-    return answer
+    except (OSError, UnicodeError) as error:
+        raise Trouble("host_unreachable", _dns_code(host, deadline), f"{host}: {error}") from None
 
 
 def _dns_code(host: str, deadline: Deadline) -> str:
@@ -103,7 +113,8 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
     """A TCP connection to the first address that accepts one, or Trouble that says how it failed."""
     deadline = Deadline(timeout)
     failed: OSError | None = None
-    for family, address in _lookup(host, port, deadline):
+    found = _lookup(host, port, deadline)
+    for family, address in found:
         peer = socket.socket(family, socket.SOCK_STREAM)
         peer.settimeout(deadline.left())
         try:
@@ -114,7 +125,18 @@ def connect(host: str, port: int, timeout: float) -> socket.socket:
             # A refusal is a program's own answer and says more than another address that cannot be reached.
             if failed is None or error.errno == errno.ECONNREFUSED:
                 failed = error
-    raise os_trouble(failed or TimeoutError(), f"{host}:{port}", timeout) from None
+    trouble = os_trouble(failed or TimeoutError(), f"{host}:{port}", timeout)
+    if failed is not None and failed.errno == errno.ENETUNREACH and all(f == socket.AF_INET6 for f, _ in found):
+        trouble.code = "network.wrong_address_family"
+    raise trouble from None
+
+
+def reached(peer: socket.socket) -> str:
+    """The address that a line leads to; empty when the other side hung up meanwhile: then the system forgets it."""
+    try:
+        return str(peer.getpeername()[0])
+    except OSError:
+        return ""
 
 
 def os_trouble(error: OSError, place: str, timeout: float, silent: str = "network.timeout_filtered") -> Trouble:
@@ -140,6 +162,27 @@ def peek(peer: socket.socket, place: str, deadline: Deadline, want: int) -> byte
     except OSError as error:
         raise os_trouble(error, place, deadline.seconds, "network.accepts_but_silent") from None
     return got
+
+
+def bounded(deadline: Deadline, work: Callable[[], T], what: str) -> T:
+    """Do `work`, and leave it behind when the limit is over: libraries limit each read, not the whole answer."""
+    result: queue.SimpleQueue[T | Exception] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            result.put(work())
+        except Exception as error:  # carried over to the caller's thread
+            result.put(error)
+
+    threading.Thread(target=run, name=what, daemon=True).start()
+    try:
+        answer = result.get(timeout=deadline.left() + 0.05)
+    except queue.Empty:
+        words = f"{what}: no complete answer within {deadline.seconds:g} s"
+        raise Trouble("host_unreachable", "network.accepts_but_silent", words) from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def first_bytes(host: str, port: int, timeout: float, *, hello: bytes = b"", want: int = 1) -> bytes:

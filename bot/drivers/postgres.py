@@ -5,59 +5,25 @@ from __future__ import annotations
 import ctypes
 import glob
 import os
-import re
 import select
 import socket
-import struct
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from bot.drivers.network import Deadline, Trouble, connect, os_trouble, peek
-from bot.drivers.postgres_catalogue import READABLE, TABLES, TableRights
+from bot.drivers import redshift
+from bot.drivers.network import Deadline, Trouble, connect, reached
+from bot.drivers.postgres_catalogue import GOOD, OPENING, READABLE, TABLES, VIEWS, Below, Server, TableRights
+from bot.drivers.postgres_replication import Replication, read
+from bot.drivers.postgres_words import HBA, words
+from bot.drivers.starttls import ask_tls
 
-# The eight bytes by which a client asks whether the server speaks TLS; it answers S or N.
-SSL_REQUEST = struct.pack("!II", 8, 80877103)
-HBA = ("access.pg_hba_no_entry", "access.pg_hba_reject", "tls.server_requires_tls")
-# SQLSTATE and a pattern for what shares it: the function of the server that complained, which no language changes,
-# or its English words. https://www.postgresql.org/docs/current/errcodes-appendix.html
-CODES: tuple[tuple[str, str, str, str], ...] = (
-    ("28P01", r"empty password", "invalid_credentials", "config.password_empty"),
-    ("28P01", r"", "invalid_credentials", "auth.wrong_password"),
-    ("28000", r"not permitted to log in", "account_locked", "auth.account_locked"),
-    ("28000", r"role .* does not exist", "invalid_credentials", "auth.unknown_user"),
-    ("28000", r"valid client certificate", "tls_mismatch", "tls.client_certificate_required"),
-    ("28000", r"pg_hba\.conf rejects", "ip_not_allowlisted", "access.pg_hba_reject"),
-    ("28000", r"InitializeSessionUserId", "account_locked", "auth.account_locked"),
-    ("28000", r"", "ip_not_allowlisted", "access.pg_hba_no_entry"),
-    ("3D000", r"", "config_error", "config.unknown_database"),
-    ("42501", r"", "missing_privilege", "privilege.connect_missing"),
-    ("53300", r"InitializeSessionUserId|for role", "connection_dropped", "capacity.role_connection_limit"),
-    ("53300", r"CheckMyDatabase|for database", "connection_dropped", "capacity.database_connection_limit"),
-    ("53300", r"", "connection_dropped", "capacity.too_many_connections"),
-    ("53200", r"", "connection_dropped", "capacity.out_of_memory"),
-    ("55000", r"", "config_error", "config.database_closed"),
-    ("57014", r"", "connection_dropped", "capacity.statement_timeout"),
-    ("57P01", r"", "connection_dropped", "availability.terminated_by_administrator"),
-    ("57P03", r"", "connection_dropped", "availability.shutting_down"),
-    # libpq's own errors carry no SQLSTATE.
-    ("", r"no password supplied", "invalid_credentials", "config.password_empty"),
-    ("", r"password authentication failed", "invalid_credentials", "auth.wrong_password"),
-    ("", r"does not support SSL", "tls_mismatch", "tls.server_without_tls"),
-    ("", r"does not match host name", "tls_mismatch", "tls.hostname_mismatch"),
-    ("", r"certificate has expired", "tls_mismatch", "tls.certificate_expired"),
-    ("", r"not yet valid", "tls_mismatch", "tls.certificate_not_yet_valid"),
-    ("", r"self.signed certificate$", "tls_mismatch", "tls.self_signed"),
-    ("", r"certificate verify failed|root certificate file", "tls_mismatch", "tls.unknown_ca"),
-    ("", r"unsupported protocol|protocol version", "tls_mismatch", "tls.protocol_version"),
-    ("", r"certificate required", "tls_mismatch", "tls.client_certificate_required"),
-    ("", r"refused", "host_unreachable", "network.refused"),
-    ("", r"closed the connection unexpectedly|reset by peer", "host_unreachable", "network.reset"),
-    ("", r"authentication method", "invalid_credentials", "auth.password_hash_method_mismatch"),
-)
-ALIKE = {"auth.wrong_password": ("auth.unknown_user", "auth.password_expired", "auth.no_password_set")}
+# The address that answered, and whether it speaks TLS.
+Asked = tuple[str, bool]
+BEHIND = ("availability.bad_gateway", "capacity.too_many_connections")
 
 
 @dataclass
@@ -68,14 +34,38 @@ class Reading:
     readable: int = 0
     rights: tuple[TableRights, ...] = ()
     trouble: Trouble | None = None
+    server: Server = field(default_factory=Server)
+    below: tuple[Below, ...] = ()
+    replication: Replication | None = None
 
 
 def examine(
-    settings: Mapping[str, Any], password: str, tables: list[tuple[str, str]], timeout: float
-) -> Reading:
-    """Log in once and read the catalogue. Raises Trouble when the login fails."""
+    settings: Mapping[str, Any], password: str, tables: list[tuple[str, str]], timeout: float, follow: bool = False,
+    is_redshift: bool = False, asked: Asked | None = None,
+) -> Reading:  # fmt: skip
+    """Log in once and read the catalogue, with `follow` also about its log. Raises Trouble when the login fails."""
     deadline = Deadline(timeout)
-    raw = _login(settings, password, deadline)
+    with session(settings, password, deadline, asked) as connection:
+        import psycopg
+
+        reading = Reading(str(settings.get("user", "")))
+        try:
+            publication = str(settings.get("publication") or "") if follow else None
+            if is_redshift or redshift.is_one(connection):
+                _read_redshift(connection, reading, tables, deadline)
+            else:
+                _read(connection, reading, tables, deadline, publication)
+        except psycopg.Error as error:
+            reading.trouble = _cut_short(words(error.sqlstate or "", str(error)), reading, deadline)
+    return reading
+
+
+@contextmanager
+def session(
+    settings: Mapping[str, Any], password: str, deadline: Deadline, asked: Asked | None = None
+) -> Iterator[Any]:
+    """A connection of psycopg without a transaction of its own. Raises Trouble when the login fails."""
+    raw = _login(settings, password, deadline, asked)
     import psycopg
 
     # A watchdog cuts the line: a server that turns silent in the middle of an answer ignores every timeout of SQL.
@@ -84,56 +74,110 @@ def examine(
     watchdog.daemon = True
     watchdog.start()
     try:
-        return _read(psycopg.Connection(raw), tables, deadline)
-    except psycopg.Error as error:
-        words = _words(error.sqlstate or "", str(error))
-        late = Trouble("connection_dropped", "availability.too_slow", f"no answer within {timeout:g} s")
-        return Reading(str(settings.get("user", "")), trouble=late if deadline.over() else words)
+        connection = psycopg.Connection(raw)
+        connection.autocommit = True
+        yield connection
     finally:
         watchdog.cancel()
         line.close()
         raw.finish()
 
 
-def _read(connection: Any, tables: list[tuple[str, str]], deadline: Deadline) -> Reading:
-    connection.execute("BEGIN READ ONLY")
-    connection.execute(f"SET LOCAL statement_timeout = {max(int(deadline.left() * 1000) - 100, 10)}")
-    user = connection.execute("SELECT current_user").fetchone()[0]
+def _cut_short(trouble: Trouble, reading: Reading, deadline: Deadline) -> Trouble:
+    """A query that our own limit ended says nothing about the role's."""
+    ours = trouble.code == "capacity.statement_timeout" and not 0 < reading.server.timeout < deadline.seconds * 1000
+    if ours or deadline.over():
+        return Trouble("connection_dropped", "availability.too_slow", f"no answer within {deadline.seconds:g} s")
+    return trouble
+
+
+def _read(
+    connection: Any, reading: Reading, tables: list[tuple[str, str]], deadline: Deadline, publication: str | None
+) -> None:
+    opened = connection.execute(OPENING)
+    opened.nextset(), opened.nextset()  # past BEGIN and SET
+    user, version, standby, process, own, service, until = opened.fetchone()
+    # A pooler makes up the number of the process that it tells at the login.
+    pooled = process != connection.pgconn.backend_pid
+    reading.user, reading.server = user, Server(user, version, standby, own, service or "", pooled, until or 0.0)
+    ours = max(int(deadline.left() * 1000) - 100, 10)
+    if own == 0 or own > ours:  # a shorter one of the role's holds already
+        connection.execute(f"SET LOCAL statement_timeout = {ours}")
     if not tables:
-        return Reading(user, readable=connection.execute(READABLE).fetchone()[0])
-    rows = connection.execute(TABLES, [[s for s, _ in tables], [t for _, t in tables]]).fetchall()
-    return Reading(user, rights=tuple(TableRights(*row) for row in rows))
+        reading.readable = connection.execute(READABLE).fetchone()[0]
+    names = [[s for s, _ in tables], [t for _, t in tables]]
+    reading.rights = _rights(connection, names) if tables else ()
+    if any(right.kind == "v" for right in reading.rights):
+        reading.below = tuple(Below(*row) for row in connection.execute(VIEWS, names).fetchall())
+    if publication is not None:
+        reading.replication = read(connection, tables, publication)
 
 
-def _login(settings: Mapping[str, Any], password: str, deadline: Deadline) -> Any:
+def _read_redshift(
+    connection: Any, reading: Reading, tables: list[tuple[str, str]], deadline: Deadline
+) -> None:  # fmt: skip
+    connection.execute("BEGIN READ ONLY")
+    reading.server = redshift.server(connection)
+    reading.user = reading.server.user
+    connection.execute(f"SET LOCAL statement_timeout = {max(int(deadline.left() * 1000) - 100, 10)}")
+    if tables:
+        reading.rights = redshift.rights(connection, tables)
+    else:
+        reading.readable = redshift.readable(connection)
+
+
+def _rights(connection: Any, names: list[list[str]]) -> tuple[TableRights, ...]:
+    rows = connection.execute(GOOD, names).fetchall()
+    if len(rows) != len(names[0]):
+        rows = connection.execute(TABLES, names).fetchall()
+    return tuple(TableRights(*row) for row in rows)
+
+
+def _login(settings: Mapping[str, Any], password: str, deadline: Deadline, asked: Asked | None) -> Any:
     """libpq repeats a login without TLS under `prefer` and for each address: we choose both, so that it asks once."""
     host = str(settings.get("host") or "localhost")
     port = int(settings.get("port") or 5432)
     mode = str(settings.get("sslmode") or "prefer")
     if host.startswith("/"):
         return _once(settings, password, {"host": host, "port": port}, deadline)
-    address, speaks_tls = _ask_tls(host, port, deadline)
+    address, speaks_tls = asked or _ask_tls(host, port, deadline)
     if mode not in ("disable", "allow", "prefer") and not speaks_tls:
         raise Trouble("tls_mismatch", "tls.server_without_tls", "server does not support SSL, but SSL was required")
-    place = {"host": host.strip("[]"), "hostaddr": address, "port": port}
+    # Behind a tunnel the certificate is still for the server's own name.
+    place = {"host": str(settings.get("tls_name") or host).strip("[]"), "hostaddr": address, "port": port}
     if mode not in ("allow", "prefer"):
-        return _once(settings, password, {**place, "sslmode": mode}, deadline)
-    try:
-        return _once(settings, password, {**place, "sslmode": "require" if speaks_tls else "disable"}, deadline)
-    except Trouble as trouble:
-        # Rules for hosts are applied before a password is asked for, so this second call is still the first login.
-        if not speaks_tls or trouble.code not in HBA:
-            raise
+        return _as_asked(settings, password, {**place, "sslmode": mode}, deadline, speaks_tls)
+    if not speaks_tls:
         return _once(settings, password, {**place, "sslmode": "disable"}, deadline)
+    try:
+        return _once(settings, password, {**place, "sslmode": "require"}, deadline)
+    except Trouble as trouble:
+        if trouble.code not in HBA:
+            raise
+        first = trouble
+    try:
+        # Rules for hosts are applied before a password is asked for, so this second call is still the first login.
+        return _once(settings, password, {**place, "sslmode": "disable"}, deadline)
+    except Trouble as second:
+        raise (first if second.code in HBA else second) from None
 
 
-def _ask_tls(host: str, port: int, deadline: Deadline) -> tuple[str, bool]:
+def _as_asked(
+    settings: Mapping[str, Any], password: str, place: dict[str, Any], deadline: Deadline, speaks_tls: bool
+) -> Any:
+    try:
+        return _once(settings, password, place, deadline)
+    except Trouble as trouble:
+        if trouble.code != "access.pg_hba_no_entry" or place["sslmode"] != "disable" or not speaks_tls:
+            raise
+        # Whether another rule would fit an encrypted call is not said; a server that offers TLS mostly wants it.
+        code, same = "tls.server_requires_tls", ("access.pg_hba_no_entry",)
+        raise Trouble("tls_mismatch", code, trouble.evidence, same) from None
+
+
+def _ask_tls(host: str, port: int, deadline: Deadline) -> Asked:
     with connect(host, port, deadline.left()) as peer:
-        try:
-            peer.sendall(SSL_REQUEST)
-        except OSError as error:
-            raise os_trouble(error, f"{host}:{port}", deadline.seconds) from None
-        return str(peer.getpeername()[0]), peek(peer, f"{host}:{port}", deadline, 1) == b"S"
+        return reached(peer), ask_tls(peer, f"{host}:{port}", deadline) == b"S"
 
 
 def _once(settings: Mapping[str, Any], password: str, place: dict[str, Any], deadline: Deadline) -> Any:
@@ -142,9 +186,12 @@ def _once(settings: Mapping[str, Any], password: str, place: dict[str, Any], dea
 
     optional = {"sslrootcert": "ssl_root_cert", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
     files = {name: settings[key] for name, key in optional.items() if settings.get(key)}
+    if "sslcert" not in files:
+        files["sslcertmode"] = "disable"  # nor is a certificate in this machine's home folder
     who = {"dbname": settings.get("database"), "user": settings.get("user"), "password": password or None}
-    # A password file or an encrypted GSS channel of this machine is not what the connection is configured with.
-    fixed = {"application_name": "mend", "passfile": os.devnull, "gssencmode": "disable", "client_encoding": "utf8"}
+    # What this machine has at hand, a password file or a ticket, is not what the connection is configured with.
+    fixed = {"application_name": "mend", "passfile": os.devnull, "gssencmode": "disable", "client_encoding": "utf8",
+             "require_auth": "!gss,!sspi"}  # fmt: skip
     raw = pq.PGconn.connect_start(make_conninfo("", **place, **who, **files, **fixed).encode())
     _speak_codes(raw)
     while (status := raw.connect_poll()) in (pq.PollingStatus.READING, pq.PollingStatus.WRITING):
@@ -152,14 +199,15 @@ def _once(settings: Mapping[str, Any], password: str, place: dict[str, Any], dea
         reading, writing = (line, []) if status == pq.PollingStatus.READING else ([], line)
         if not any(select.select(reading, writing, [], deadline.left())) or deadline.over():
             raw.finish()
-            words = f"no answer to the login within {deadline.seconds:g} s"
-            raise Trouble("host_unreachable", "network.accepts_but_silent", words)
+            late = f"no answer to the login within {deadline.seconds:g} s"
+            # A pooler lets its callers wait while the server behind it is down or full.
+            raise Trouble("host_unreachable", "network.accepts_but_silent", late, BEHIND)
     if status == pq.PollingStatus.OK:
         raw.nonblocking = 1
         return raw
     text = raw.error_message.decode(errors="replace")
     raw.finish()
-    raise _words("", text)
+    raise words("", text)
 
 
 @cache
@@ -184,19 +232,3 @@ def _speak_codes(raw: Any) -> None:
         return
     if library is not None and raw.pgconn_ptr:
         library.PQsetErrorVerbosity(raw.pgconn_ptr, 2)
-
-
-def _words(state: str, text: str) -> Trouble:
-    """Cause and code of the server's words, by the one table."""
-    # libpq sets "connection to server at ... failed:" before it, and LOCATION (file and line) after it.
-    said = re.search(r"failed: (.*?)(?:\nLOCATION|\Z)", text, re.S)
-    line = " ".join((said.group(1) if said else text).split())
-    if found := re.search(r"^(\w+): +([0-9A-Z]{5}): +(.*)$", line):
-        state, line = found.group(2), f"{found.group(1)}: {found.group(3)}"
-    evidence = f"{line} ({state})" if state else line
-    if state == "28000" and re.search(r"no pg_hba\.conf entry.*(no encryption|SSL off)", line):
-        return Trouble("tls_mismatch", "tls.server_requires_tls", evidence, ("access.pg_hba_no_entry",))
-    for known, pattern, cause, code in CODES:
-        if known == state and re.search(pattern, line if not known else text):
-            return Trouble(cause, code, evidence, ALIKE.get(code, ()))
-    return Trouble("unclassified", "availability.provider_error", evidence)

@@ -1,0 +1,101 @@
+"""What a 2xx is worth: a login page, an error in disguise, or an answer that cannot be read is no success."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bot.checks.base import Target
+from bot.checks.http_ask import kind_of_auth, spec, words_of
+from bot.checks.http_ruling import Ruling
+from bot.drivers.http import Answer
+
+LOGIN = Ruling(
+    "bad", "config_error", "auth.login_page_instead_of_api", ("config.wrong_base_path", "network.captive_portal")
+)
+READABLE = ("", "identity", "gzip", "x-gzip", "deflate")
+FORM = re.compile(r"type=[\"']?password|log ?in|sign ?in", re.I)
+# A program that speaks of the visitor instead of the data.
+NOBODY = re.compile(
+    r"not (logged|signed) in|(log|sign)[ -]?in (is )?(required|first|again|to)|please (log|sign) ?in|login.?required|"
+    r"not authenticated|unauthenticated|unauthori[sz]ed|authentication (is )?(required|failed)|"
+    r"session (has |is )?(expired|invalid)|invalid (api.?key|token|session|credential)|"
+    r"access token (is )?(invalid|expired)",
+    re.I,
+)
+NO_KEY = Ruling(
+    "bad", "invalid_credentials", "auth.invalid_token",
+    ("auth.token_revoked", "auth.access_token_expired", "auth.credential_not_sent"),
+)  # fmt: skip
+DISGUISED = Ruling(
+    "unclear", "invalid_credentials", "auth.invalid_token", ("auth.credential_not_sent", "availability.provider_error")
+)
+
+
+def inner_status(answer: Answer) -> int:
+    """The status that a provider writes into the body of a 200, beside its message; 0 for none."""
+    body = answer.body
+    if not isinstance(body, dict) or not ({"error", "errors", "message", "detail"} & set(body)):
+        return 0
+    inner = body.get("error")
+    for part in (body, inner if isinstance(inner, dict) else {}):
+        for key in ("status", "statusCode", "status_code", "code"):
+            if re.fullmatch(r"[45]\d\d", str(part.get(key))):
+                return int(part[key])
+    return 0
+
+
+def success(target: Target, answer: Answer) -> Ruling | None:
+    """What is wrong with a 2xx; None when it is a plain success."""
+    if answer.without_credential and kind_of_auth(target) != "none" and not answer.is_html:
+        alike = ("config.wrong_region", "auth.credential_not_sent")
+        return Ruling("unclear", "config_error", "config.redirect_drops_authorization", alike)
+    if answer.is_html:
+        return _page(answer)
+    if answer.body is None:
+        return _unreadable(target, answer)
+    return _disguised(answer)
+
+
+def _page(answer: Answer) -> Ruling:
+    title = answer.head.partition("<title>")[2].partition("</title>")[0]
+    if re.search(r"maintenance|be (right )?back|temporarily (down|unavailable)", title, re.I):
+        return Ruling("unclear", "third_party_down", "availability.maintenance", ("config.wrong_base_path",))
+    form = FORM.search(answer.head)
+    if form and answer.hops:
+        return Ruling("bad", "config_error", "auth.redirect_to_login", ("auth.credential_not_sent",))
+    return LOGIN if form else Ruling("unclear", "config_error", "config.wrong_base_path", LOGIN.alternatives[1:])
+
+
+def _unreadable(target: Target, answer: Answer) -> Ruling | None:
+    """No JSON, where JSON was promised by the sheet or by the answer itself."""
+    kind, text = answer.headers.get("content-type", ""), answer.text.strip()
+    if not text:
+        nothing = Ruling("unclear", "unclassified", "availability.empty_response", ("config.wrong_base_path",))
+        return nothing if spec(target).own_error or answer.status != 204 else None
+    if NOBODY.search(text[:300]):
+        return DISGUISED
+    if not spec(target).own_error and "json" not in kind:
+        return None  # an API may speak another language
+    if answer.truncated:
+        return Ruling("unclear", "unclassified", "limit.response_too_large", ("config.wrong_base_path",))
+    if answer.headers.get("content-encoding", "").lower() not in READABLE or text.count("\ufffd") > len(text) // 50:
+        alike = ("availability.malformed_response",)
+        return Ruling("unclear", "third_party_down", "availability.corrupt_encoding", alike)
+    if text[0] in "{[":
+        alike = ("availability.malformed_response",)
+        return Ruling("unclear", "connection_dropped", "availability.response_truncated", alike)
+    return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
+
+
+def _disguised(answer: Answer) -> Ruling | None:
+    """JSON that says no with a status that says yes."""
+    body: Any = answer.body
+    if not isinstance(body, dict):
+        return None
+    refused = any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedIn"))
+    refused = refused or (bool(body.get("error") or body.get("errors")) and not body.get("data"))
+    spoken = {"message", "error", "errors", "detail", "msg"} & set(body)
+    if spoken and len(answer.text) < 2000 and NOBODY.search(words_of(answer)[:300] + str(body.get("msg") or "")[:300]):
+        return NO_KEY
+    return DISGUISED if refused else None

@@ -1,0 +1,71 @@
+"""Times that an answer tells: until when to wait, and how far the clocks differ."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from bot.checks.base import Target
+from bot.checks.http_ask import spec
+from bot.drivers.http import Answer
+
+# No standard says how a limit's end is written: seconds, seconds or milliseconds since 1970, a date, or "6m0s".
+RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-requests", "x-retry-after")
+LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining", "x-ratelimit-remaining-requests")
+LONGEST = 400 * 86_400
+# What signed requests allow: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
+ALLOWED = 300
+
+
+def retry_after(target: Target, answer: Answer) -> str:
+    """Seconds to wait as the provider says them, '' when it does not."""
+    given = [answer.headers.get("retry-after", "")]
+    if answer.status == 429 or any(answer.headers.get(name, "").strip() == "0" for name in LEFT):
+        names = (spec(target).reset_header.lower(), *RESETS) if spec(target).reset_header else RESETS
+        given += [answer.headers.get(name, "") for name in names]
+        given += re.findall(r"\bt=(\d+)", answer.headers.get("ratelimit", ""))
+    for text in given:
+        seconds = _seconds(text.strip()[:60])
+        if seconds is not None and seconds <= LONGEST:
+            return str(max(round(seconds), 1))
+    return ""
+
+
+def _seconds(text: str) -> float | None:
+    now = time.time()
+    if re.fullmatch(r"\d{1,14}(\.\d{1,6})?", text):
+        number = float(text)
+        return number / 1000 - now if number > 1e12 else number - now if number > 1e9 else number
+    spans = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,4})m)?(?:(\d{1,5})(?:\.\d+)?s)?(?:\d+ms)?", text)
+    if text and spans:
+        hours, minutes, seconds = (int(part or 0) for part in spans.groups())
+        return hours * 3600 + minutes * 60 + seconds
+    when = date_of(text)
+    return when.timestamp() - now if when and when.tzinfo else None
+
+
+def date_of(text: str) -> datetime | None:
+    """A date as ISO 8601 or RFC 5322 writes it, with or without its zone."""
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return read(text)
+        except (ValueError, TypeError, OverflowError, IndexError):
+            continue
+    return None
+
+
+def skew(answer: Answer) -> int:
+    """Seconds by which our clock is ahead of the other side's; 0 when the difference does no harm."""
+    when, age = date_of(answer.headers.get("date", "")[:60]), answer.headers.get("age", "0")
+    if when is None or when.tzinfo is None or not re.fullmatch(r"\d{1,8}", age):
+        return 0
+    ahead = time.time() - when.timestamp() - int(age)
+    return round(ahead) if ALLOWED < abs(ahead) < LONGEST * 100 else 0
+
+
+def spoken(seconds: int) -> str:
+    """A difference of clocks in words."""
+    unit, size = ("days", 86_400) if abs(seconds) > 172_800 else ("minutes", 60)
+    return f"the clock here is {abs(seconds) // size} {unit} {'ahead of' if seconds > 0 else 'behind'} theirs"

@@ -1,0 +1,113 @@
+"""Oracle: the login, and the right to read exactly the selected tables."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bot.checks.base import Target, finding
+from bot.checks.reading import once, password_ends, told
+from bot.checks.text import evidence
+from bot.drivers.network import Trouble
+from bot.drivers.oracle import Reading, examine
+from flows.core.expiry import until
+from flows.core.finding import Finding
+
+LOGIN, RIGHTS = "credentials_accepted", "permissions_sufficient"
+# https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/ALTER-USER.html
+NEW = 'ALTER USER {user} IDENTIFIED BY "<new password>" ACCOUNT UNLOCK;'
+LOOK = "SELECT username, account_status, expiry_date, profile FROM dba_users WHERE username = {text};"
+REMEDIES = {
+    "auth.wrong_password": [LOOK, NEW],
+    "auth.account_locked": [LOOK, "ALTER USER {user} ACCOUNT UNLOCK;"],
+    "auth.password_expired": [LOOK, NEW],
+    "auth.password_hash_method_mismatch": [
+        "SELECT username, password_versions FROM dba_users WHERE username = {text};", NEW],
+    "privilege.connect_missing": ["GRANT CREATE SESSION TO {user};"],
+    "config.unknown_database": [
+        "SELECT name, network_name FROM v$active_services;",
+        "-- when it stands there, but its listener does not know it yet:", "ALTER SYSTEM REGISTER;"],
+    "availability.shutting_down": ["SELECT instance_name, status, logins FROM v$instance;"],
+    # https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/ALTER-SYSTEM.html
+    "capacity.too_many_connections": [
+        "SELECT resource_name, current_utilization, limit_value FROM v$resource_limit "
+        "WHERE resource_name IN ('processes', 'sessions');",
+        "SELECT sid, serial#, username, program, last_call_et FROM v$session "
+        "WHERE status = 'INACTIVE' AND type = 'USER' ORDER BY last_call_et DESC;",
+        "ALTER SYSTEM KILL SESSION '<sid>,<serial#>';"],
+    # https://docs.oracle.com/en/database/oracle/oracle-database/19/sqlrf/ALTER-PROFILE.html
+    "capacity.role_connection_limit": [
+        "SELECT username, program, COUNT(*) FROM v$session GROUP BY username, program;",
+        "SELECT profile FROM dba_users WHERE username = {text};",
+        "-- for every user of that profile:", "ALTER PROFILE <profile> LIMIT SESSIONS_PER_USER <number>;"],
+}  # fmt: skip
+
+
+def reading(target: Target) -> Reading | Trouble:
+    password = target.sheet.secret(target.secrets, "password")
+    tables, follow = [name_of(target, one) for one in target.tables], target.replication == "log"
+    return once(target, "oracle", lambda: examine(target.settings, password, tables, target.timeout, follow))
+
+
+def _quoted(name: str) -> str:
+    """As Oracle keeps it: in capitals, unless it was made in quotes."""
+    plain = name.strip('"')
+    return f'"{plain.upper() if re.fullmatch(r"[A-Za-z][A-Za-z0-9_$#]*", name) else plain}"'
+
+
+def name_of(target: Target, table: str) -> str:
+    schema, _, name = table.rpartition(".")
+    return f"{_quoted(schema or str(target.settings.get('user') or ''))}.{_quoted(name)}"
+
+
+def _told(name: str, trouble: Trouble, target: Target, **more: Any) -> Finding:
+    return told(name, trouble, target, {**facts_of(target), **more})
+
+
+def quoted_user(target: Target) -> str:
+    return _quoted(str(target.settings.get("user") or ""))
+
+
+def facts_of(target: Target) -> dict[str, Any]:
+    facts = {name: str(target.settings.get(name, "")) for name in ("user", "host", "port", "database")}
+    return {**facts, "database": str(target.settings.get("sid") or facts["database"])}
+
+
+def verify_credentials(target: Target) -> Finding:
+    found = reading(target)
+    if not isinstance(found, Trouble):
+        ending = password_ends(target, found.password_until)
+        words = f"logged in as {target.settings.get('user', '')}{until(ending)}"
+        return finding(LOGIN, "good", evidence=words, **facts_of(target), **ending)
+    user = quoted_user(target)
+    text = "'" + user.strip('"').replace("'", "''") + "'"
+    lines = [line.replace("{user}", user).replace("{text}", text) for line in REMEDIES.get(found.code, [])]
+    own = {"settings": ["sslmode: require"]} if found.code == "tls.server_requires_tls" else {}
+    return _told(LOGIN, found, target, statements=lines, **own)
+
+
+def verify_permissions(target: Target) -> Finding:
+    found = reading(target)
+    if isinstance(found, Trouble):
+        return finding(RIGHTS, "unclear", found.code, found.cause, evidence=evidence(target, found.evidence))
+    if found.refused:
+        user, top = quoted_user(target), found.refused[0][1]
+        words = "; ".join(why.evidence for _, why in found.refused)
+        statements = [f"GRANT SELECT ON {name} TO {user};" for name, _ in found.refused]
+        trouble = Trouble(top.cause, top.code, words, top.alternatives)
+        return _told(RIGHTS, trouble, target, missing=[name for name, _ in found.refused], statements=statements)
+    if target.tables:
+        words = f"all {len(target.tables)} selected tables are readable"
+        return finding(RIGHTS, "good", evidence=words, **facts_of(target))
+    return _unselected(target, found)
+
+
+def _unselected(target: Target, found: Reading) -> Finding:
+    """Nothing is selected: whether there is anything to select."""
+    if found.readable == 0:
+        words = "0 tables are readable"
+        trouble = Trouble("missing_privilege", "privilege.table_select_missing", words)
+        grant = f"GRANT SELECT ON <owner>.<table> TO {quoted_user(target)};"
+        return _told(RIGHTS, trouble, target, missing=["any table"], statements=[grant])
+    words = "no tables are selected" + (f"; {found.readable} are readable" if found.readable else "")
+    return finding(RIGHTS, "good", evidence=words, **facts_of(target))

@@ -1,0 +1,104 @@
+"""Airbyte by its API, in the cloud or self-managed: https://reference.airbyte.com
+
+A job tells how it ended and not why. Credentials are not sent there: its API has no look at a source of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+from urllib.parse import quote
+
+from bot.platforms.api import Refused, answered, only
+from bot.platforms.base import Job, JobState, Paused, PlatformError, Source, moment
+
+# Self-managed: https://HOST/api/public/v1
+BASE = "https://api.airbyte.com/v1"
+PAGES, PER_PAGE = 50, 100
+STATES: dict[str, JobState] = {
+    "succeeded": "good", "failed": "bad", "cancelled": "bad",
+    "pending": "running", "running": "running", "incomplete": "running",  # it tries again
+}  # fmt: skip
+# Locked is what Airbyte does itself, to who does not pay.
+PAUSED: dict[str, Paused] = {"inactive": "somebody", "deprecated": "somebody", "locked": "platform"}
+
+
+@dataclass(frozen=True)
+class Airbyte:
+    """`client` and `secret` are an application's; an access token lives for minutes, and one of these for one look."""
+
+    name: ClassVar[str] = "Airbyte"
+    client: str = field(repr=False)
+    secret: str = field(repr=False)
+    base_url: str = BASE
+
+    def find(self, wanted: str) -> Source:
+        """A connection by its id or name. It is of the kind of its source."""
+        same = [
+            c for c in _listed(self._ask) if wanted.lower() in (str(c.get("connectionId")), str(c.get("name")).lower())
+        ]
+        known = only(self.name, wanted, same)
+        source = self._ask("GET", f"/sources/{quote(str(known.get('sourceId')), safe='')}")
+        kind = str(source.get("sourceType") or "")
+        return Source(str(known["connectionId"]), str(known.get("name")), "source-" + kind.removeprefix("source-"))
+
+    def last_job(self, source: str) -> Job:
+        place = quote(source, safe="")
+        known = self._ask("GET", f"/connections/{place}")
+        paused: Paused = PAUSED.get(str(known.get("status")), "")
+        jobs = self._ask("GET", f"/jobs?connectionId={place}&jobType=sync&orderBy=createdAt%7CDESC&limit=1").get("data")
+        if not jobs:
+            return Job("", "none", paused=paused)
+        ran, said = jobs[0], ""
+        state = STATES.get(str(ran.get("status")), "none")
+        if state == "bad":
+            said = f"the job {ran.get('jobId')} was {ran['status']}; its log is in Airbyte, its API does not tell why"
+        began, ended = moment(ran.get("startTime")), moment(ran.get("lastUpdatedAt"))
+        return Job(str(ran.get("jobId")), state, began, ended, "extraction" if said else "", said, paused)
+
+    def start_job(self, source: str) -> None:
+        try:
+            self._ask("POST", "/jobs", json={"connectionId": source, "jobType": "sync"})
+        except Refused as error:
+            if error.status != 409:  # it runs
+                raise
+
+    def check(self) -> str:
+        return f"Airbyte answers, {len(_listed(self._ask))} connections"
+
+    @cached_property
+    def _ask(self) -> _Ask:
+        """With a token that was just given."""
+        body = {"client_id": self.client, "client_secret": self.secret, "grant-type": "client_credentials"}
+        given = answered(self.name, "POST", self.base_url + "/applications/token", {}, json=body)
+        return _Ask(self.base_url, str(given.get("access_token") or ""))
+
+
+@dataclass(frozen=True)
+class _Ask:
+    base_url: str
+    token: str = field(repr=False)
+
+    def __call__(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return answered(Airbyte.name, method, self.base_url + path, headers, **more)
+
+
+def _listed(ask: _Ask) -> list[dict[str, Any]]:
+    """Every connection that the application may see, page by page."""
+    found: list[dict[str, Any]] = []
+    for page in range(PAGES):
+        part = ask("GET", f"/connections?limit={PER_PAGE}&offset={page * PER_PAGE}").get("data") or []
+        found += part
+        if len(part) < PER_PAGE:
+            break
+    return found
+
+
+def make(token: str, region: str, base_url: str) -> Airbyte:
+    client, _, secret = token.partition(":")
+    if not secret:
+        said = "platform: airbyte needs an application's id and secret in mend.yml, as CLIENT_ID:CLIENT_SECRET"
+        raise PlatformError("config", said)
+    return Airbyte(client, secret, (base_url or BASE).rstrip("/"))

@@ -1,0 +1,117 @@
+"""Stitch by its Connect API: https://www.stitchdata.com/docs/developers/stitch-connect/api"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from bot.platforms.api import Refused, ask, no_json, refused
+from bot.platforms.base import Job, LastCheck, PlatformError, Source
+from bot.platforms.stitch_jobs import newest
+
+BASE = "https://api.stitchdata.com"
+# Extractions and loads may be asked for 30 times in ten minutes by all of an account together: short of that, what was
+# read last has to do. By account: when it was asked, and the pages.
+ASKS, WINDOW = 24, 600.0
+_asked: dict[tuple[str, str], list[float]] = {}
+_pages: dict[tuple[str, str, str], Any] = {}
+
+
+@dataclass(frozen=True)
+class Stitch:
+    """Its errors have several shapes; what they say is read, and values that were sent are never repeated."""
+
+    name: ClassVar[str] = "Stitch"
+    token: str = field(repr=False)
+    base_url: str = BASE
+
+    def find(self, wanted: str) -> Source:
+        live = self._sources()
+        same = [s for s in live if str(s.get("id")) == wanted] or [
+            s for s in live if wanted.lower() in (str(s.get(k) or "").lower() for k in ("name", "display_name"))
+        ]
+        if len(same) != 1:
+            why = f"{len(same)} sources are called {wanted}" if same else f"no source is called {wanted}"
+            raise PlatformError("config", f"in Stitch {why}: name its id as platform_source in mend.yml")
+        return Source(str(same[0]["id"]), str(same[0].get("display_name") or wanted), str(same[0].get("type")))
+
+    def send(self, source: str, values: Mapping[str, str]) -> None:
+        """Property values are strings, and those that are left out stay as they are."""
+        self._call("PUT", f"/v4/sources/{source}", json={"properties": dict(values)})
+
+    def last_check(self, source: str) -> LastCheck:
+        try:
+            raw = self._call("GET", f"/v4/sources/{source}/last-connection-check")
+        except Refused as error:
+            if error.status == 404:  # push connectors have none, nor has a source that is new
+                return LastCheck("", "none")
+            raise
+        seen = raw if isinstance(raw, dict) else {}
+        name, status = str(seen.get("name") or ""), str(seen.get("status") or "")
+        if status == "running":
+            return LastCheck(name, "running")
+        if status == "succeeded" and not seen.get("error"):
+            return LastCheck(name, "good")
+        said = next((str(seen[k]) for k in ("discovery_error_message", "tap_error_message") if seen.get(k)), status)
+        return LastCheck(name, "bad" if status else "none", said)
+
+    def last_job(self, source: str) -> Job:
+        return newest(self._call("GET", f"/v4/sources/{source}"), self._page)
+
+    def start_job(self, source: str) -> None:
+        try:
+            self._call("POST", f"/v4/sources/{source}/sync")
+        except Refused as error:
+            if error.code != "already_running":
+                raise
+
+    def check(self) -> str:
+        return f"Stitch answers, {len(self._sources())} sources"
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """Those that were not deleted."""
+        raw = self._call("GET", "/v4/sources")
+        return [s for s in raw if isinstance(s, dict) and not s.get("deleted_at")] if isinstance(raw, list) else []
+
+    def _page(self, path: str) -> Any:
+        account = (self.base_url, self.token)
+        now, key = time.monotonic(), (*account, path)
+        asked = _asked[account] = [at for at in _asked.get(account, []) if at > now - WINDOW]
+        if key not in _pages or len(asked) < ASKS:
+            asked.append(now)
+            _pages[key] = self._call("GET", path)
+        return _pages[key]
+
+    def _call(self, method: str, path: str, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        status, body = ask(self.name, method, self.base_url + path, headers, **more)
+        if status != 200 or _code(body):
+            raise _refused(status, _code(body), body)
+        if body is None:
+            raise no_json(self.name)
+        return body
+
+
+def _code(body: Any) -> str:
+    """The error's own name: a string, or the type of an object; some errors come with status 200."""
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, dict):
+        return str(error.get("type") or error.get("message") or "error")
+    return error if isinstance(error, str) else ""
+
+
+def _refused(status: int, code: str, body: Any) -> Refused:
+    data = body.get("data") if isinstance(body, dict) else None
+    # The names of the bad properties, never what was sent for them.
+    bad = [str(name) for name in (data or {}).get("bad_properties") or []] if isinstance(data, dict) else []
+    what = f"{code}{': ' + ', '.join(bad) if bad else ''}" if code else f"HTTP {status}"
+    return refused(Stitch.name, status, what, token=status == 401 or code == "AccessDenied", code=code)
+
+
+def make(token: str, region: str, base_url: str) -> Stitch:
+    """Only one address is documented for all regions."""
+    if not token:
+        raise PlatformError("config", "platform: stitch needs a token in mend.yml")
+    return Stitch(token, (base_url or BASE).rstrip("/"))
