@@ -11,10 +11,12 @@ from typing import Any, cast
 
 from transitions import EventData, Machine
 
+from flows.core import job, rotation
+from flows.core.answers import ask, keeps
 from flows.core.case import CLOSED, Case
 from flows.core.causes import REGENERABLE
-from flows.core.conversation import Conversation, ask, look
-from flows.core.effects import say
+from flows.core.conversation import Conversation, look
+from flows.core.effects import Event, Order, say
 from flows.core.flow import STEP_OF, Flow
 
 CHECKING = ["checking_status", "checking_network", "verifying_credentials", "checking_permissions"]
@@ -43,6 +45,8 @@ ARROWS: list[list[Any]] = [
     ["skipped", "checking_network", "verifying_credentials"],
     ["skipped", ["verifying_credentials", "regenerating_credentials"], "checking_permissions"],
     ["skipped", "checking_permissions", "confirming_recovery"],
+    ["skipped", "confirming_recovery", "resolved", "job_is_awaited"],
+    ["regenerate", "choosing", "regenerating_credentials", "was_chosen"],
     ["regenerate", [*CHECKING, "confirming_recovery", "waiting_for_provider"], "regenerating_credentials"],
     ["back", "checking_network", "checking_status"],
     ["back", "verifying_credentials", "checking_network"],
@@ -57,6 +61,9 @@ ARROWS: list[list[Any]] = [
     ["resume", ["expired", "cancelled", "escalated"], "checking_status", "was_chosen"],
     ["resume", ["expired", "cancelled"], "choosing"],
 ]
+
+# States that are drawn together, inner ones first.
+BOXES = {"working": [*WORKING, "waiting_for_provider"], "open": ["choosing", "working", "escalating"]}
 
 HELP = {"check_network": ("mend_check_again", "mend_skip", "mend_escalate"),
         "check_status": ("mend_check_again", "mend_skip", "mend_escalate"),
@@ -84,6 +91,7 @@ CONDITIONS: dict[str, Callable[[EventData], bool]] = {
     "network_failed": lambda d: _failed_step(_case(d)) == "check_network",
     "credentials_failed": lambda d: _failed_step(_case(d)) == "verify_credentials",
     "permissions_failed": lambda d: _failed_step(_case(d)) == "check_permissions",
+    "job_is_awaited": lambda d: job.awaited(_case(d)),
     "was_chosen": lambda d: bool(_case(d).connection),
     **{f"came_from_{s}": _came_from(s) for s in (*WORKING, "waiting_for_provider")},
 }  # fmt: skip
@@ -105,8 +113,10 @@ def _enter(data: EventData) -> None:
     elif name == "failed" or (name == "back" and case.came_from == case.state):
         explain(case)
     elif case.state == "regenerating_credentials":
-        regenerate(case, event.data.get("answer", ""))
+        regenerate(case, event)
     else:
+        if case.state == "confirming_recovery":
+            case.confirming_at = event.at
         look(case, STEP_OF[case.state])
 
 
@@ -114,17 +124,36 @@ def explain(case: Case) -> None:
     """A failed check says what is wrong, offers what helps, and waits."""
     step = STEP_OF[case.state]
     if step == "regenerate_credentials":
-        route = f"mend_{case.regeneration}"
-        ask(case, "failed", (route, "mend_fixed", "mend_check_again", "mend_skip", "mend_escalate"))
+        ask(case, "failed", (*_routes(case), "mend_fixed", "mend_check_again", "mend_skip", "mend_escalate"))
     elif case.state == "waiting_for_provider":
         ask(case, "waiting_for_provider", HELP["check_status"])
+    elif job.found(case):
+        job.explain(case)
     else:
         ask(case, "failed", HELP[step])
 
 
-def regenerate(case: Case, answer: str) -> None:
-    route = answer.removeprefix("mend_") or case.regeneration
-    ask(case, f"regenerate_{route}", ("mend_fixed", "mend_check_again", "mend_back", "mend_escalate"))
+def _routes(case: Case) -> list[str]:
+    """The connector's own way first, then what else Mend can do itself."""
+    kept = ["mend_forget"] if keeps(case) else []
+    return [*(f"mend_{route}" for route in dict.fromkeys([case.regeneration, *case.repairs])), *kept]
+
+
+def regenerate(case: Case, event: Event) -> None:
+    """Mend goes the way itself where it can; else it says how people go it."""
+    route = event.data.get("answer", "").removeprefix("mend_") or case.regeneration
+    after = ("mend_fixed", "mend_check_again", "mend_back", "mend_escalate")
+    if rotation.busy(case, event):
+        return
+    if route == "rotate" and route in case.repairs:
+        rotation.plan(case)
+    elif route in case.repairs:
+        shared = ("mend_hand_over",) if route == "reauthorize" else ()
+        ask(case, f"offer_{route}", (f"mend_{route}", *shared, *after), by=event.user)
+        case.orders.append(Order("send_link", {"user": event.user or case.owner, "route": route}))
+    else:
+        others = [f"mend_{one}" for one in case.repairs if one != route]
+        ask(case, f"regenerate_{route}", (*others, *after))
 
 
 def _machine() -> Machine:
@@ -145,4 +174,4 @@ def _machine() -> Machine:
 
 
 MACHINE = _machine()
-FLOW = Flow("reauthorize", MACHINE, Conversation(MACHINE, explain, regenerate, CHECKING).advance)
+FLOW = Flow("reauthorize", MACHINE, Conversation(MACHINE, explain, regenerate, CHECKING).advance, BOXES)

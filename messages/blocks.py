@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 from typing import Any
 
-import yaml
-
 from messages.escape import cut, escape, one_line, scrub
+from messages.files import table
 
 Block = dict[str, Any]
-HERE = Path(__file__).parent
 SECTION, CONTEXT, BLOCKS = 2900, 1900, 44
 # A paragraph of a template that begins with this is small print: a context block.
 SMALL = "-# "
@@ -22,8 +19,7 @@ SMALL = "-# "
 @cache
 def words() -> dict[str, Any]:
     """Buttons, states, steps and verdicts in words: messages/reauthorize/labels.yaml."""
-    raw: dict[str, Any] = yaml.safe_load((HERE / "reauthorize" / "labels.yaml").read_text(encoding="utf-8"))
-    return raw
+    return table("reauthorize/labels.yaml")
 
 
 @cache
@@ -83,12 +79,18 @@ def _pieces(text: str) -> list[str]:
     return pieces or ["..."]
 
 
+def value_of(case: Mapping[str, Any]) -> str:
+    """What a button carries: the case, and the question that it answers."""
+    return f"{case['id']}:{case['step']}:{case['version']}"
+
+
 def answers(
     case: Mapping[str, Any], buttons: Sequence[str], choices: Sequence[Mapping[str, Any]], key: str, at: int
 ) -> list[Block]:
     """The buttons of a question, and the words that say the same."""
-    value = f"{case['id']}:{case['step']}:{case['version']}"
-    made = [_picker(value, choices) if b == "mend_choose" else button(b, value, n == 0) for n, b in enumerate(buttons)]
+    value = value_of(case)
+    special = {"mend_choose": lambda: _picker(value, choices), "mend_hand_over": _people}
+    made = [special[b]() if b in special else button(b, value, n == 0) for n, b in enumerate(buttons)]
     elements = [element for element in made if element][:25]
     if not elements:
         return []
@@ -99,6 +101,11 @@ def answers(
 
 def in_words(buttons: Sequence[str]) -> str:
     """The same answers, typed."""
+    return _in_words(tuple(buttons))
+
+
+@lru_cache(maxsize=1000)
+def _in_words(buttons: tuple[str, ...]) -> str:
     typed = [labels()[b]["word"] for b in buttons if b in labels() and labels()[b].get("word")]
     if not typed:
         return ""
@@ -118,6 +125,41 @@ def button(action: str, value: str, first: bool) -> Block:
     return {**made, "style": style} if style in ("primary", "danger") else made
 
 
+def openers(names: Sequence[str], key: str, at: int) -> Block:
+    """Buttons that open a case about a connection; `/mend NAME` says the same."""
+    label = labels()["open_case"]
+    made: list[Block] = [
+        {
+            "type": "button",
+            "action_id": "mend_open" if n == 0 else f"mend_open_{n}",
+            "value": name[:2000],
+            "text": {"type": "plain_text", "text": label["label"] if len(names) == 1 else one_line(scrub(name), 75)},
+            "accessibility_label": one_line(label["says"].replace("{}", scrub(name)), 75),
+        }
+        for n, name in enumerate(names)
+    ]
+    return {"type": "actions", "block_id": f"{key}:{at}", "elements": made}
+
+
+def opener(url: str, key: str, at: int) -> Block:
+    """A button that opens a page; it answers nothing, so it has no value and no word."""
+    label = labels()["open_page"]
+    return {
+        "type": "actions",
+        "block_id": f"{key}:{at}",
+        "elements": [
+            {
+                "type": "button",
+                "action_id": "mend_open_page",
+                "url": url,
+                "style": "primary",
+                "text": {"type": "plain_text", "text": label["label"]},
+                "accessibility_label": label["says"],
+            }
+        ],
+    }
+
+
 def _picker(value: str, choices: Sequence[Mapping[str, Any]]) -> Block:
     options = []
     for number, choice in enumerate(choices[:100], 1):
@@ -128,6 +170,13 @@ def _picker(value: str, choices: Sequence[Mapping[str, Any]]) -> Block:
         return {}
     return {"type": "static_select", "action_id": "mend_choose", "options": options,
             "placeholder": {"type": "plain_text", "text": "Which connection?"}}  # fmt: skip
+
+
+def _people() -> Block:
+    """Slack puts no value of ours on it: the case is known by the block's id."""
+    label = labels()["mend_hand_over"]
+    placeholder = {"type": "plain_text", "text": label["label"]}
+    return {"type": "users_select", "action_id": "mend_hand_over", "placeholder": placeholder}
 
 
 def verdict(check: Mapping[str, Any]) -> str:

@@ -1,127 +1,32 @@
-"""Finds the template, escapes what comes from outside, and builds Slack's blocks: one source of text for all."""
+"""The voice's one door: builds Slack's blocks, the ticket and the guide, one source of text for all."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from messages import blocks
-from messages.blocks import HERE
-from messages.escape import bare, clean, cut, escape, link, one_line, plain, raw_mention, scrub, utc, when
-from messages.words import connection_of, finding_of, sentences, undecided
+from messages.escape import clean, cut, escape, markdown, one_line, plain, raw_mention, scrub
+from messages.meaning import explain, instead, next_step, summary, who
+from messages.templates import also, template
+from messages.words import connection_of, finding_of
 
+__all__ = ["also", "catalogue", "ephemeral", "explain", "fallback", "guide", "home", "instead", "message", "next_step",
+           "progress", "reminder", "root", "settled", "summary", "ticket", "who"]  # fmt: skip
 View = Mapping[str, Any]
 # Slack cuts texts of 40,000 characters and refuses edits above 4,000.
 TEXT, PREVIEW, BODY = 3000, 2500, 30_000
+# So many paused cases does the App Home offer to resume.
+PAUSED = 5
+# What a message may be told beside its case; each template asks for some of it.
+ASKED: dict[str, Any] = {"by": "", "problem": "", "said": "", "trigger": "", "stage": "", "choices": [], "code": "",
+                         "kind": "token", "plan": {}, "old": "", "sent": "", "kept": False, "needs": ""}  # fmt: skip
 OUTSIDE: dict[str, Any] = {"connection": "", "asked": "", "near": [], "names": [], "cases": [], "channel": "",
-                           "channels": [], "url": "", "owner": "", "state": ""}  # fmt: skip
-
-
-@cache
-def _environment(escaping: bool) -> jinja2.Environment:
-    """Autoescape would turn quotes into entities, so only what Slack reads is escaped, in `finalize`."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-        autoescape=False,  # noqa: S701 - Slack's mrkdwn is no HTML
-        finalize=clean if escaping else bare,
-    )
-    known = blocks.words()
-    environment.globals.update(
-        raw_mention=raw_mention, link=link, utc=utc, when=when, name=one_line, verdict=blocks.verdict,
-        STATE=known["states"], VERDICT=known["verdicts"], steps=_steps, tries=_tries,
-        upper_first=lambda text: text[:1].upper() + text[1:],
-        **sentences(environment.finalize or bare, escaping),
-    )  # fmt: skip
-    return environment
-
-
-def _template(names: Sequence[str], *, escaping: bool = True) -> jinja2.Template:
-    return _environment(escaping).select_template(list(names))
-
-
-def _steps(names: Sequence[str]) -> str:
-    """Steps as people call them."""
-    known = blocks.words()["steps"]
-    return ", ".join(str(known.get(name, name)) for name in names)
-
-
-def _tries(tried: Sequence[str]) -> list[str]:
-    """What was tried, in words; equal tries once, with their number."""
-    known, counted = blocks.words(), dict.fromkeys(tried)
-    lines = []
-    for one in counted:
-        trigger, _, state = one.partition(":")
-        at = str(known["states"].get(state, {}).get("words", state)).lower()
-        said = str(known["tried"].get(trigger, one)).replace("{}", at)
-        lines.append(said + (f" ({list(tried).count(one)} times)" if list(tried).count(one) > 1 else ""))
-    return lines
-
-
-# What a finding means ------------------------------------------------------------------------------------------------
-
-
-def _part(finding: View, connection: View, part: str, escaping: bool) -> Markup:
-    """One macro of the cause's template: connector's own first, then the cause's, then what is always true."""
-    known, place = finding_of(finding), connection_of(connection)
-    cause = str(known["cause"] or "unclassified")
-    names = [f"connectors/{place['connector']}/{cause}.j2", f"causes/{cause}.j2", "causes/unclassified.j2"]
-    module = _template(names, escaping=escaping).module
-    macro = getattr(module, part, None) or getattr(_template(names[-1:], escaping=escaping).module, part)
-    return Markup(re.sub(r"\s+", " ", str(macro(known, place))).strip())  # noqa: S704 - escaped by finalize
-
-
-def _statements(finding: View, escaping: bool) -> Markup:
-    rows = finding_of(finding)["facts"].get("statements")
-    fenced = _environment(escaping).globals["sql"](rows)  # type: ignore[operator]
-    return Markup(f"\n\n{fenced}") if fenced else Markup("")  # noqa: S704
-
-
-def summary(finding: View, connection: View, *, escaping: bool = False) -> str:
-    """One sentence: what is wrong."""
-    if finding_of(finding)["verdict"] == "good":
-        return "Everything that Mend looked at is good."
-    return _part(finding, connection, "summary", escaping)
-
-
-def next_step(finding: View, connection: View, *, escaping: bool = False) -> str:
-    """What to do, who must do it, and whether waiting helps."""
-    if finding_of(finding)["verdict"] in ("good", "skipped"):
-        return ""
-    said = _part(finding, connection, "next", escaping) + " " + _part(finding, connection, "waits", escaping)
-    statements = _statements(finding, escaping)
-    runs = Markup(" ") + who(finding, connection, escaping=escaping) + " runs:" if statements else Markup("")
-    return said + runs + statements
-
-
-def who(finding: View, connection: View, *, escaping: bool = False) -> Markup:
-    """Who must act."""
-    return _part(finding, connection, "who", escaping)
-
-
-def explain(finding: View, connection: View, *, escaping: bool = False) -> str:
-    """What it means for somebody who does not know such systems, and what cannot be told apart from it."""
-    known, place = finding_of(finding), connection_of(connection)
-    if known["verdict"] == "good":
-        return "Nothing is broken here, as far as Mend can see."
-    said = _part(finding, connection, "explain", escaping)
-    code = _environment(escaping).globals["code"]
-    same, asks = undecided(known, place, code)  # type: ignore[arg-type]
-    if same:
-        said += Markup("\n\nMend cannot tell this apart from:\n") + Markup("\n").join(
-            Markup("• ") + one for one in same
-        )
-    if same and asks:
-        said += Markup("\nWhat decides it: ") + Markup(" ").join(asks)
-    return said
+                           "channels": [], "url": "", "owner": "", "state": "", "kind": "token",
+                           "ending": [], "now": 0.0}  # fmt: skip
 
 
 # Messages of a case --------------------------------------------------------------------------------------------------
@@ -131,7 +36,7 @@ def _seen(view: View) -> dict[str, Any]:
     """The view as templates see it: every key there, choices in the order of their numbers, the finding in words."""
     case, finding, connection = view["case"], view["finding"], connection_of(view["connection"])
     place = {**connection, "name": case["connection"] or connection["name"]}
-    params = {"by": "", "problem": "", "trigger": "", "choices": [], **view["params"]}
+    params = {**ASKED, **view["params"]}
     order = {name: n for n, name in enumerate(case["choices"])}
     params["choices"] = sorted(params["choices"], key=lambda c: order.get(c["name"], len(order)))
     words: dict[str, Any] = {"summary": "", "next": "", "explain": "", "who": ""}
@@ -139,12 +44,23 @@ def _seen(view: View) -> dict[str, Any]:
         made = {"summary": summary, "next": next_step, "explain": explain, "who": who}
         words = {part: Markup(make(finding, place, escaping=True)) for part, make in made.items()}  # noqa: S704
     known = finding_of(finding) if finding else None
-    return {**view, **words, "case": case, "connection": place, "finding": known, "params": params}
+    return {
+        "ending": [],
+        "now": 0.0,
+        **view,
+        **words,
+        "case": case,
+        "connection": place,
+        "finding": known,
+        "params": params,
+    }
 
 
 def _text(name: str, view: View) -> str:
-    names = [f"connectors/{view['case']['connector']}/{name}.j2", f"reauthorize/{name}.j2"]
-    text = _template(names).render(**view)
+    kinds = (view["case"]["connector"], view["connection"]["extends"])
+    flows = dict.fromkeys((view["case"]["flow"], "reauthorize"))
+    names = [*(f"connectors/{kind}/{name}.j2" for kind in kinds if kind), *(f"{flow}/{name}.j2" for flow in flows)]
+    text = template(names).render(**view)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
@@ -154,13 +70,14 @@ def _short(text: str, *more: str) -> str:
     return "\n".join(t for t in (cut(plain(text, blocks.icons()), TEXT - len(added) - 1)[0], added) if t)
 
 
-def message(name: str, view: View, buttons: Sequence[str] = (), *, key: str) -> dict[str, Any]:
-    """A message of a case: {"text", "blocks"}; each button is also offered as a word."""
+def message(name: str, view: View, buttons: Sequence[str] = (), *, key: str, url: str = "") -> dict[str, Any]:
+    """A message of a case: {"text", "blocks"}; each button is also offered as a word. `url` is a page to open."""
     seen = _seen(view)
     if name == "escalating":
         seen["preview"] = _preview(view)
     text = _text(name, seen)
     built = blocks.sections(text, key)
+    built += [blocks.opener(url, key, len(built))] if url else []
     built += blocks.answers(view["case"], buttons, seen["params"]["choices"], key, len(built))
     return {"text": _short(text, blocks.in_words(buttons)), "blocks": built}
 
@@ -197,14 +114,31 @@ def settled(old: Sequence[View], answer: str, by: str) -> dict[str, Any]:
 
 def ephemeral(name: str, params: View) -> dict[str, Any]:
     """An answer for one person outside a case."""
-    text = _template([f"slack/{name}.j2"]).render(**{**OUTSIDE, **params})
-    return {"text": cut(re.sub(r"\n{3,}", "\n\n", text).strip(), TEXT)[0]}
+    return {"text": cut(_bare(name, {**OUTSIDE, **params}), TEXT)[0]}
+
+
+def _bare(name: str, seen: View) -> str:
+    """A text outside a case."""
+    return re.sub(r"\n{3,}", "\n\n", template([f"slack/{name}.j2"]).render(**seen)).strip()
 
 
 def home(view: View) -> dict[str, Any]:
-    """The App Home view: the viewer's open cases and the health of the connections."""
-    text = _template(["slack/home.j2"]).render(**{"cases": [], "connections": [], **view})
-    return {"type": "home", "blocks": blocks.sections(re.sub(r"\n{3,}", "\n\n", text).strip(), "home")}
+    """The App Home view: the viewer's open cases, paused ones with a button, and the health of the connections."""
+    seen = {"cases": [], "paused": [], "connections": [], "now": 0.0, **view}
+    built = blocks.sections(_bare("home_cases", seen), "home:cases")
+    for n, case in enumerate(seen["paused"][:PAUSED]):
+        line = blocks.section(_bare("home_paused", {"case": case, "first": n == 0}), f"home:paused:{n}")
+        built.append({**line, "accessory": blocks.button("mend_resume", blocks.value_of(case), False)})
+    return {"type": "home", "blocks": [*built, *blocks.sections(_bare("home_connections", seen), "home:connections")]}
+
+
+def reminder(view: View, *, key: str) -> dict[str, Any]:
+    """Before something runs out: kind, what and at of the thing, names of the connections, whom to call, and now."""
+    names = view["names"]
+    said = template(["watch/reminder.j2"]).render(**{"row": view, "mention": "", **view})
+    text = re.sub(r"\n{3,}", "\n\n", said).strip()
+    built = blocks.sections(text, key)
+    return {"text": _short(text), "blocks": [*built, blocks.openers(names[:5], key, len(built))]}
 
 
 def ticket(view: View) -> dict[str, str]:
@@ -214,14 +148,31 @@ def ticket(view: View) -> dict[str, str]:
     if finding:
         made = {"summary": summary, "explain": explain, "next": next_step, "who": who}
         words = {part: Markup(make(finding, place)) for part, make in made.items()}  # noqa: S704 - scrubbed
-    text = _template(["tickets/ticket.md.j2"], escaping=False).render(**{**view, "connection": place}, **words)
+    text = template(["tickets/ticket.md.j2"], escaping=False).render(**{**view, "connection": place}, **words)
     subject, _, body = re.sub(r"\n{3,}", "\n\n", text).partition("\n")
     return {"subject": one_line(subject, 150), "body": cut(body.strip(), BODY)[0]}
+
+
+def guide(sheet: View, connection: View) -> str:
+    """All that the sheet of one connector says, as Markdown for the terminal."""
+    place = connection_of(connection)
+    own = [f"connectors/{kind}/make.j2" for kind in (place["connector"], place["extends"]) if kind]
+    make = template([*own, "reauthorize/make.j2"], escaping=False).render(connection=place)
+    seen = {**sheet, **{part: place[part] for part in ("console", "console_guessed")}}
+    text = template(["terminal/guide.md.j2"], escaping=False).render(**seen, make=markdown(make))
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"^## ", r"\n## ", text, flags=re.M)).strip()
+
+
+def catalogue(families: Sequence[tuple[str, Sequence[View]]]) -> str:
+    """The connectors of each family, by key and title, in at most 80 columns for titles up to 55."""
+    return template(["terminal/connectors.txt.j2"], escaping=False).render(families=families).strip()
 
 
 def _preview(view: View) -> Markup:
     """The ticket as it would be sent, for a code block."""
     made = ticket(view)
-    shown, rest = cut(scrub(f"{made['subject']}\n\n{made['body']}".replace("`", ""), BODY), PREVIEW)
+    # Fences would end the block it stands in; a single backtick belongs to names of MySQL and must be copied with them.
+    text = f"{made['subject']}\n\n{made['body']}".replace("```", "")
+    shown, rest = cut(scrub(text, BODY, fence="```"), PREVIEW)
     note = "\n... (shortened here, the ticket holds all)" if rest else ""
     return Markup(escape(shown + note))  # noqa: S704 - escaped

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import yaml
 from markupsafe import Markup
 
-from messages.blocks import HERE
 from messages.escape import escape, one_line, scrub
+from messages.files import table
+from messages.services import service
 
 FINDING: dict[str, Any] = {
     "step": "", "check": "", "verdict": "bad", "cause": None, "code": None, "alternatives": [], "evidence": "",
@@ -19,19 +19,36 @@ FINDING: dict[str, Any] = {
 }  # fmt: skip
 CONNECTION: dict[str, Any] = {
     "name": "this connection", "connector": "", "title": "the source", "driver": "", "settings": {}, "secret_refs": {},
-    "tables": [], "owner": "", "regeneration": {}, "docs": [], "user": "", "host": "",
+    "tables": [], "owner": "", "console": "", "console_guessed": False, "steps_begin_there": False,
+    "regeneration": {}, "docs": [], "user": "", "host": "",
+    "extends": "", "allowlist": {}, "roles": "", "plans": [], "grants": {}, "grant": "", "support": "",
 }  # fmt: skip
 # Stands after "user" or "database" when nobody has said which.
 UNKNOWN = "of this connection"
+FIELD = re.compile(r"\{(\w+)\}")
+# "The name {host}", where nobody has said which.
+BARE_HOST = re.compile(r"\b(the (?:name|server)) \{host\}", re.I)
+NAMELESS = re.compile(rf"\b(?<!the )(user|login|database) {UNKNOWN}", re.I)
+# What a unit is called, its seconds, and up to how many seconds one counts in it.
+_UNITS = (("second", 1, 90), ("minute", 60, 5400), ("hour", 3600, 129_600), ("day", 86_400, 10**9))
 Given = Mapping[str, Any]
 Finalize = Callable[[Any], Any]
 
 
 @cache
-def _codes() -> dict[str, dict[str, str]]:
+def codes() -> dict[str, dict[str, str]]:
     """code -> its sentences."""
-    raw = yaml.safe_load((HERE / "causes" / "codes.yaml").read_text(encoding="utf-8"))
-    return {f"{family}.{name}": said for family, names in raw.items() for name, said in names.items()}
+    families = table("causes/codes.yaml").items()
+    return {f"{family}.{name}": said for family, names in families for name, said in names.items()}
+
+
+# Who refuses before the source is reached.
+SSH, TUNNEL = ("tunnel_opens", "host_key_known"), "The SSH server"
+
+
+def by_ssh(finding: Given, connection: Given) -> bool:
+    """The SSH server is what answered, of a tunnel or of files."""
+    return finding["check"] in SSH or connection["driver"] == "sftp"
 
 
 def finding_of(finding: Given) -> dict[str, Any]:
@@ -49,29 +66,56 @@ def _listed(value: Any, most: int = 12) -> str:
     return shown + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def wait(seconds: Any) -> str:
+    """A time to wait, rounded up, as people say it."""
+    given = str(seconds or "")
+    if not re.fullmatch(r"\d{1,9}", given):
+        return ""
+    count, unit = next((-(-int(given) // size), unit) for unit, size, most in _UNITS if int(given) <= most)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
 def _with_article(found: re.Match[str]) -> str:
     first = found.start() == 0
     return f"{'The' if first else 'the'} {found[1].lower()} {UNKNOWN}"
 
 
-def values(finding: Given, connection: Given) -> dict[str, str]:
-    """What `{field}` in codes.yaml stands for."""
+def _host(finding: Given, connection: Given) -> Any:
+    return finding["facts"].get("host") or connection["settings"].get("host") or connection.get("host")
+
+
+def value(field: str, finding: Given, connection: Given, there: Given) -> str:
+    """What one `{field}` of codes.yaml stands for. Made for the one alone: a sentence names few."""
     facts = finding["facts"]
 
     def of(name: str, otherwise: str) -> str:
         return one_line(facts.get(name) or connection["settings"].get(name) or connection.get(name) or otherwise, 80)
 
-    user, host, port = of("user", UNKNOWN), of("host", "the server"), of("port", "")
-    login = "<user>" if user == UNKNOWN else user
-    similar = _listed(facts.get("similar"), 4)
-    retry = one_line(facts.get("retry_after") or "", 20)
-    return {
-        "user": user, "host": host, "port": port, "where": f"{host}:{port}" if port else host,
-        "role": '"' + login.replace('"', '""') + '"', "account": "'" + login.replace("'", "''") + "'@'%'",
-        "database": of("database", UNKNOWN), "name": one_line(connection["name"]),
-        "title": one_line(connection["title"]), "missing": _listed(facts.get("missing")) or "what was selected",
-        "similar": f" (there is {similar})" if similar else "", "retry": f" about {retry} seconds" if retry else "",
+    def login() -> str:
+        user = of("user", UNKNOWN)
+        return "<user>" if user == UNKNOWN else user
+
+    def where() -> str:
+        host, port = of("host", "the server"), of("port", "")
+        return f"{host}:{port}" if port else host
+
+    def title() -> str:
+        return TUNNEL if finding["check"] == "tunnel_opens" else one_line(connection["title"])
+
+    def said(words: str, shown: str) -> str:
+        return words.format(shown) if shown else ""
+
+    made: dict[str, Callable[[], str]] = {
+        "user": lambda: of("user", UNKNOWN), "host": lambda: of("host", "the server"), "port": lambda: of("port", ""),
+        "where": where, "role": lambda: '"' + login().replace('"', '""') + '"',
+        "account": lambda: "'" + login().replace("'", "''") + "'@'%'", "database": lambda: of("database", UNKNOWN),
+        "name": lambda: one_line(connection["name"]), "title": title,
+        "missing": lambda: _listed(facts.get("missing")) or "what was selected",
+        "similar": lambda: said(" (there is {})", _listed(facts.get("similar"), 4)),
+        "retry": lambda: said(" about {}", wait(facts.get("retry_after"))),
+        "network": lambda: one_line(there.get("network", ""), 200), "ca": lambda: one_line(there.get("ca", ""), 200),
     }  # fmt: skip
+    return made[field]()
 
 
 def sentences(finalize: Finalize, escaping: bool) -> dict[str, Callable[..., Any]]:
@@ -79,20 +123,31 @@ def sentences(finalize: Finalize, escaping: bool) -> dict[str, Callable[..., Any
 
     def code(finding: Given, connection: Given, part: str, of: str = "") -> Markup:
         """The sentence of a code, or nothing when it is unknown."""
-        known = _codes().get(of or str(finding["code"]), {})
-        said = known.get(f"{part}_{connection['driver']}") or known.get(part, "")
-        fixed = escape(said) if escaping else said
-        filled = values(finding, connection)
-        text = re.sub(r"\{(\w+)\}", lambda m: str(finalize(filled[m[1]])), fixed)
-        text = text.replace(f'"{UNKNOWN}"', "of that name")
-        return Markup(re.sub(rf"\b(?<!the )(user|login|database) {UNKNOWN}", _with_article, text, flags=re.I))  # noqa: S704
+        there, name = service(finding, connection), of or str(finding["code"])
+        own = there.get("codes", {}).get(name, {})
+        known = {**codes().get(name, {}), **own}
+        special = known.get(f"{part}_{'ssh' if by_ssh(finding, connection) else connection['driver']}", "")
+        # What the finding gives to copy is not said a second time in the sentence.
+        told = part in own or ("`" in special and finding["facts"].get("statements"))
+        said = ("" if told else special) or known.get(part, "")
+        if not said:
+            return Markup("")
+        text = escape(said) if escaping else said
+        if "{host}" in text and not _host(finding, connection):
+            text = BARE_HOST.sub(r"\1", text)
+        if "{" in text:
+            text = FIELD.sub(lambda m: str(finalize(value(m[1], finding, connection, there))), text)
+        if UNKNOWN in text:
+            text = NAMELESS.sub(_with_article, text.replace(f'"{UNKNOWN}"', "of that name"))
+        return Markup(text)  # noqa: S704 - our own words, filled with what `finalize` has escaped
 
     def sql(statements: Any) -> Markup:
         """Statements to copy, in a code block."""
         rows = [statements] if isinstance(statements, str) else list(statements or [])
-        shown = "\n".join(scrub(row, 400) for row in rows[:25])
+        # A single backtick belongs to the names of MySQL and must be copied with them.
+        shown = "\n".join(scrub(row, 1200, fence="```") for row in rows[:25])
         more = f"\n-- and {len(rows) - 25} more of the same kind" if len(rows) > 25 else ""
-        text = scrub(shown + more, 2500)
+        text = scrub(shown + more, 2500, fence="```")
         return Markup(f"```\n{escape(text) if escaping else text}\n```") if rows else Markup("")  # noqa: S704
 
     def evidence(value: Any, limit: int = 500) -> Markup:

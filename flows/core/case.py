@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from flows.core.effects import Order
@@ -16,8 +16,11 @@ CLOSED = frozenset({"resolved", "cancelled", "expired"})
 class Case:
     """The case as stored. `version` grows with each question, so that a button of an older one is known as stale.
 
-    `due_at` (Unix seconds) with `due` (`nudge`, `expire`, `poll`) is its only timer. `orders` is filled while the
-    mind advances and is not stored.
+    `repairs` are the ways of renewing credentials that Mend can go itself, kinds as in a sheet's `regeneration`.
+    `rotation` is how far a rotation is: its stage, step and id, never a value.
+    `confirming_at` is when it was last said to be mended: what the pipeline did before proves nothing.
+    `due_at` (Unix seconds) with `due` (`nudge`, `expire`, `poll`, `desk`, `job`) is its only timer. `orders` is filled
+    while the mind advances and is not stored.
     """
 
     id: str
@@ -42,6 +45,9 @@ class Case:
     ticket: dict[str, str] = field(default_factory=dict)
     has_desk: bool = False
     regeneration: str = "update_credentials"
+    repairs: list[str] = field(default_factory=list)
+    rotation: dict[str, str] = field(default_factory=dict)
+    confirming_at: float = 0.0
     due_at: float | None = None
     due: str = ""
     changed_at: float = 0.0
@@ -54,8 +60,9 @@ class Case:
         return explaining(self.findings)
 
     def to_dict(self) -> dict[str, Any]:
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("orders", "findings")}
-        return {**plain, "findings": [f.to_dict() for f in self.findings]}
+        plain = {**vars(self), "findings": [f.to_dict() for f in self.findings]}
+        del plain["orders"]
+        return plain
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Case:

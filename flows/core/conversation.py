@@ -3,51 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from transitions import Machine
 
+from flows.core import job, rotation
+from flows.core.answers import ANSWERS, HEARD, Hear, ask, confirm_link, rate, refuse, settled, tell, unclear
 from flows.core.case import CLOSED, Case
-from flows.core.effects import Event, Order, run, say, whisper
+from flows.core.effects import Event, Order, run, say
 from flows.core.finding import Finding
 from flows.core.flow import STEP_OF, STEPS
+from flows.core.timer import set_timer
 
 # Looking again harms nobody; what goes outward, gives up or goes on without proof is for the owner or an admin.
 HARMLESS = frozenset(
     {"mend_check_again", "mend_fixed", "mend_take_over", "mend_choose", "mend_helpful", "mend_not_helpful"}
-    | {"why", "status", "help", "unclear"}
+    | {"mend_it_was_me", "mend_not_me", "why", "status", "help", "unclear"}
+    # Who may rotate is asked there: mend.yml names them, whoever leads the case.
+    | {"mend_confirm_rotation", "mend_show_secret", "mend_revoke"}
 )
-ALWAYS_FRESH = frozenset({"mend_take_over", "mend_resume", "mend_helpful", "mend_not_helpful"})
-AFTER_ESCALATION = frozenset({"mend_resume", "mend_cancel", "mend_take_over", "status"})
-Hear = Callable[[Case, Event], bool]
-
-
-def ask(case: Case, template: str, buttons: tuple[str, ...], **params: Any) -> None:
-    """Put one question. Its version makes every older button stale."""
-    case.version += 1
-    case.waiting = True
-    case.orders.append(say(template, buttons=buttons, question=True, **params))
+ALWAYS_FRESH = frozenset(
+    {"mend_take_over", "mend_resume", "mend_helpful", "mend_not_helpful", "mend_it_was_me", "mend_not_me"}
+    | {"mend_show_secret", "mend_revoke"}
+)
+AFTER_ESCALATION = frozenset(
+    {"mend_resume", "mend_cancel", "mend_take_over", "status", "mend_show_secret", "mend_revoke"}
+)
 
 
 def look(case: Case, step: str) -> None:
     """Run the checks of a step; findings of it and of later steps no longer count."""
     case.waiting = False
     case.run += 1
-    drop = STEPS[STEPS.index(step) :] if step in STEPS else STEPS
+    drop = (*(STEPS[STEPS.index(step) :] if step in STEPS else STEPS), job.STEP)
     case.findings = [f for f in case.findings if f.step not in drop]
     case.orders.extend([Order("progress", {"walk": case.version}), run(step)])
-
-
-def set_timer(case: Case, event: Event) -> None:
-    """A waiting question is nudged once and then expires; a parked case looks again by itself."""
-    after = {"nudge": 1800.0, "expire": 86400.0, "poll": 60.0, **event.data.get("timings", {})}
-    if case.state == "waiting_for_provider":
-        case.due = "poll"
-    elif case.waiting:
-        case.due = "expire" if event.kind == "due" else "nudge"
-    else:
-        case.due = ""
-    case.due_at = event.at + after[case.due] if case.due else None
 
 
 class Conversation:
@@ -57,7 +46,7 @@ class Conversation:
         self,
         machine: Machine,
         explain: Callable[[Case], None],
-        guide: Callable[[Case, str], None],
+        guide: Callable[[Case, Event], None],
         checking: Sequence[str],
     ) -> None:
         self.machine, self.explain, self.guide, self.checking = machine, explain, guide, frozenset(checking)
@@ -66,6 +55,11 @@ class Conversation:
             "checked": self.checked,
             "due": self.due,
             "ticket": self.ticket,
+            "saved": self.saved,
+            "rotated": self.rotated,
+            **rotation.HEARS,
+            **job.HEARS,
+            **HEARD,
             "answered": self.answered,
         }
         self.answers: dict[str, Hear] = {
@@ -77,12 +71,17 @@ class Conversation:
             "mend_update_credentials": self.show_guide,
             "mend_reauthorize": self.show_guide,
             "mend_rotate": self.show_guide,
+            **ANSWERS,
+            **rotation.ANSWERS,
+            **job.ANSWERS,
             "mend_escalate": self.escalate,
             "mend_confirm_ticket": self.confirm,
             "no": self.no,
             "mend_cancel": self.move("cancel"),
             "mend_take_over": self.take_over,
             "mend_resume": self.move("resume"),
+            "mend_it_was_me": confirm_link(True),
+            "mend_not_me": confirm_link(False),
             "mend_helpful": rate(True),
             "mend_not_helpful": rate(False),
             "why": tell("why"),
@@ -102,14 +101,18 @@ class Conversation:
 
     def fire(self, case: Case, trigger: str, event: Event) -> bool:
         """Try an arrow. True when the case moved; a queued Machine itself answers True even when it refused."""
+        if trigger not in self.machine.events:  # a flow need not know every answer
+            return False
         given = len(case.orders)
         self.machine.events[trigger].trigger(case, event=event)
         return len(case.orders) > given
 
     def opened(self, case: Case, event: Event) -> bool:
         case.orders.append(Order("root"))
+        if event.data.get("alert"):
+            HEARD["alerted"](case, event)
         if case.connection:
-            return self.fire(case, "chosen", event)
+            return self.fire(case, event.data.get("trigger", "chosen"), event)
         ask(case, "choose", ("mend_choose", "mend_cancel"))
         return True
 
@@ -119,10 +122,15 @@ class Conversation:
             return False
         seen = [Finding.from_dict(raw) for raw in event.data["findings"]]
         steps = {f.step for f in seen}
+        alone = job.awaited(case) and steps == {job.STEP}
         case.findings = [f for f in case.findings if f.step not in steps] + seen
         parked = case.state == "waiting_for_provider"
-        if not parked:
+        if not (parked or alone):
             case.orders.append(Order("progress", {"walk": case.version}))
+        if alone and job.awaited(case):  # still to come
+            return True
+        if alone:
+            job.came(case)
         bad = case.finding
         if bad is None or bad.step not in steps:
             if parked:
@@ -135,9 +143,14 @@ class Conversation:
     def due(self, case: Case, event: Event) -> bool:
         if event.data["due"] != case.due or not case.due:
             return False
+        if case.due == "desk":
+            case.orders.append(Order("open_ticket"))
+            return True
         if case.due == "poll":
             case.run += 1
             case.orders.append(run("check_status"))
+        elif case.due == "job":
+            job.look(case)
         elif case.due == "nudge":
             case.orders.append(say("nudge"))
         else:
@@ -146,13 +159,30 @@ class Conversation:
 
     def ticket(self, case: Case, event: Event) -> bool:
         """The desk answered. A ticket that comes late, after the case was closed, is still told."""
-        if event.data.get("url") is not None:
-            case.ticket = {"url": str(event.data["url"]), "id": str(event.data.get("id", ""))}
-            if not self.fire(case, "ticketed", event):
-                case.orders.append(say("escalated"))
-            return True
-        case.ticket = {"problem": str(event.data["problem"])}
-        case.orders.append(say("desk_down", problem=event.data["problem"]))
+        if event.data.get("url") is None:
+            return case.state == "escalating" and not_taken(case, event)
+        told = case.state != "escalating" and bool(case.ticket.get("id"))
+        case.ticket = {"url": str(event.data["url"]), "id": str(event.data.get("id", ""))}
+        if told:
+            return False
+        if case.state == "escalating" and case.waiting:
+            case.orders.append(Order("settle", {"answer": "mend_confirm_ticket", "by": "", "version": case.version}))
+        if not self.fire(case, "ticketed", event):
+            case.orders.append(say("escalated"))
+        return True
+
+    def saved(self, case: Case, event: Event) -> bool:
+        """New credentials were proven and are in use: the case goes on to its own proof."""
+        if case.state in CLOSED:
+            return False
+        case.tried.append(f"saved:{case.state}")
+        case.orders.extend([Order("settle", {"answer": "saved", "by": event.user, "version": case.version})])
+        case.orders.append(say("saved", by=event.user, **{k: event.data.get(k, "") for k in ("sent", "problem")}))
+        if case.state == "confirming_recovery":
+            case.confirming_at = event.at
+            look(case, "confirm_recovery")
+        else:
+            self.fire(case, "mended", event)
         return True
 
     def answered(self, case: Case, event: Event) -> bool:
@@ -187,17 +217,18 @@ class Conversation:
         before = case.state
         if not self.move("escalate")(case, event):
             return False
+        if not case.ticket.get("id"):
+            case.ticket = {}
         case.came_from = before
         return True
 
     def again(self, case: Case, event: Event) -> bool:
         """Check again from the step that failed."""
+        if case.state == "escalating" and case.ticket.get("problem"):
+            return self.confirm(case, event)
         if not case.waiting:
-            return (
-                refuse(case, event, "still_checking")
-                if case.state not in CLOSED
-                else refuse(case, event, "not_now", trigger="again")
-            )
+            closed = case.state in CLOSED
+            return refuse(case, event, "not_now" if closed else "still_checking", trigger="again")
         if case.state in ("waiting_for_provider", "regenerating_credentials"):
             return self.move("retried")(case, event)
         if case.state not in self.checking and case.state != "confirming_recovery":
@@ -207,7 +238,15 @@ class Conversation:
         look(case, STEP_OF[case.state])
         return True
 
+    def rotated(self, case: Case, event: Event) -> bool:
+        """Replaced everywhere, the old one ended: the case goes on to its own proof."""
+        case.rotation = {**case.rotation, "stage": "done"}
+        case.orders.append(say("rotated", by=event.user, old=event.data["old"], sent=event.data["sent"]))
+        self.fire(case, "mended", event)
+        return True
+
     def fixed(self, case: Case, event: Event) -> bool:
+        rotation.carried(case, event)
         return self.again(case, event) if case.state == "confirming_recovery" else self.move("mended")(case, event)
 
     def show_guide(self, case: Case, event: Event) -> bool:
@@ -215,7 +254,7 @@ class Conversation:
         if case.state != "regenerating_credentials":
             return self.move("regenerate")(case, event)
         case.orders.append(settled(event, case.version))
-        self.guide(case, event.data["answer"])
+        self.guide(case, event)
         return True
 
     def choose(self, case: Case, event: Event) -> bool:
@@ -235,11 +274,8 @@ class Conversation:
         return True
 
     def no(self, case: Case, event: Event) -> bool:
-        return (
-            self.move("back")(case, event)
-            if case.state == "escalating"
-            else refuse(case, event, "not_now", trigger="no")
-        )
+        leaves = case.state == "escalating"
+        return self.move("back")(case, event) if leaves else refuse(case, event, "not_now", trigger="no")
 
     def take_over(self, case: Case, event: Event) -> bool:
         if case.owner == event.user:
@@ -249,33 +285,12 @@ class Conversation:
         return True
 
 
-def settled(event: Event, version: int) -> Order:
-    return Order("settle", {"answer": event.data["answer"], "by": event.user, "version": version})
-
-
-def refuse(case: Case, event: Event, template: str, buttons: tuple[str, ...] = (), **params: Any) -> bool:
-    """Tell this person alone why nothing happens."""
-    case.orders.append(whisper(event.user, template, buttons=buttons, **params))
-    return False
-
-
-def tell(template: str) -> Hear:
-    def told(case: Case, event: Event) -> bool:
-        case.orders.append(say(template))
-        return False
-
-    return told
-
-
-def unclear(case: Case, event: Event) -> bool:
-    return refuse(case, event, "cannot_read")
-
-
-def rate(helpful: bool) -> Hear:
-    def rated(case: Case, event: Event) -> bool:
-        if case.helpful is None and case.state == "resolved":
-            case.orders.append(whisper(event.user, "thanks"))
-        case.helpful = helpful
-        return True
-
-    return rated
+def not_taken(case: Case, event: Event) -> bool:
+    """The desk took no ticket. It is tried again, ever more seldom and without end, and a person may try at once."""
+    tries = int(case.ticket.get("tries", 0)) + 1
+    wait = float(event.data.get("after") or 0.0) or min(30.0 * 2.0 ** min(tries - 1, 7), 3600.0)
+    problem, said = str(event.data["problem"]), str(event.data.get("said", ""))
+    case.ticket = {"problem": problem, "said": said, "tries": str(tries), "after": str(wait)}
+    if not case.waiting:
+        ask(case, "desk_down", ("mend_confirm_ticket", "mend_back", "mend_cancel"), problem=problem, said=said)
+    return True

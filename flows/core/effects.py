@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Role = Literal["owner", "helper", "admin", "reader", "system"]
@@ -21,14 +21,17 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "data": dict(self.data)}
+        return {**vars(self), "data": dict(self.data)}
 
 
 @dataclass(frozen=True)
 class Order:
     """One thing for the hands. `name` picks the hand, `args` is JSON."""
 
-    name: Literal["say", "root", "progress", "settle", "run", "open_ticket", "whisper"]
+    name: Literal[
+        "say", "root", "progress", "settle", "run", "open_ticket", "whisper", "send_link", "confirm_link",
+        "plan_rotation", "rotate", "revoke", "start_job", "forget_kept",
+    ]  # fmt: skip
     args: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
+from flows.core.notice import HEAD, facts, read
+from flows.core.phrases import WORD, Phrases, phrase, plain
+from flows.core.sheet import sheets
+from flows.core.sheet_places import LOADER
+from flows.core.signals import RANK, Signals, spoken
+from flows.core.whose import names
+
 FILE = Path(__file__).parent.parent / "errors.yaml"
-LIMIT = 20_000
+FEW = 6
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """`matched` is the part of the text that decided. `stage`: connection, extraction, loading, account, settings."""
+    """`matched` is what decided, in the rule's words. `stage`: connection, extraction, loading, account, settings."""
 
     cause: str
     code: str | None
@@ -25,21 +32,11 @@ class Diagnosis:
     stage: str
     connector: str | None
     matched: str
+    connection: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A message of the catalogue: its fragments stand in the text in this order."""
-
-    fragments: tuple[str, ...]
-    whole: bool
-    cause: str
-    code: str | None
-    stage: str
-    of: str | None
-    only: str | None
-
-
+NOTHING = Diagnosis("unclassified", None, "unclear", "", None, "")
 # Where a failure shows when only its words are known; what is not here shows when connecting.
 STAGE = {
     "unclassified": "",
@@ -49,127 +46,210 @@ STAGE = {
     **dict.fromkeys(("unsupported_object", "source_data_invalid", "server_misconfigured"), "extraction"),
     **dict.fromkeys(("feature_not_enabled", "third_party_down"), "extraction"),
 }
-CONNECTORS = {
-    "postgres": r"postgres|psycopg|pg_hba|libpq",
-    "mysql": r"mysql",
-    "mariadb": r"mariadb",
-    "mssql": r"sql server|mssql|pymssql",
-    "oracle": r"\bora-\d{5}|oracle",
-    **{one: one for one in ("hubspot", "github", "stripe", "salesforce", "zendesk", "shopify", "mongodb", "netsuite")},
-    **{one: one for one in ("snowflake", "redshift", "bigquery", "databricks", "dynamodb")},
-}
-_STATE = re.compile(
-    r"sqlstate[\s:=\[(]*([0-9a-z]{5})\b|[(\[]([0-9a-z]{5})[)\]]|\berr(?:or|no)?[\s:(#]*(\d{4})\b|\((\d{4}),"
-)
 _STATUS = re.compile(
     r"\b(?:http|status|code|error|response)\D{0,14}\b([45]\d\d)\b|\b([45]\d\d):? (?:client|server) error"
+    r"|[\[(]([45]\d\d)(?=[\]),]| -)"
 )
 # `401 Unauthorized`: a status with its own words behind it. https://www.rfc-editor.org/rfc/rfc9110#section-15
+# And as a log of requests has it: behind the address or the protocol.
 _STATUS_LINE = re.compile(
-    r"\b([45]\d\d)\b[\s:,-]+(?:unauthorized|forbidden|not found|too many|bad gateway|service|gateway|internal|payment)"
+    r"\b([45]\d\d)\b[\s:,-]+(?:unauthorized|forbidden|not found|too many|bad gateway|service|gateway|internal|payment|locked)"
+    r"|(?:https?://\S+|\bhttp/[\d.]+[\"']?)\s+(?:[:>-]{1,2}\s*)?([45]\d\d)\b(?! ?(?:records|rows|items|mb|kb|ms|seconds|bytes|files))"
+    r"|\b(?:returned|answered|responded|got|received)(?: with)?(?: a| an)? ([45]\d\d)\b(?! ?(?:records|rows|items|mb|kb|ms|seconds|bytes|files))"
 )
-_WORD = re.compile(r"[a-z0-9_]+")
+# What platforms put around what they were told.
+_AROUND = re.compile(
+    r"(?:unable|failed|could not|cannot) (?:to )?connect(?: to [^:.]{1,60}?)? with (?:the )?provided configuration"
+    r"|failed to connect to db: \S+|configuration check failed|the connection tests failed"
+    r"|connection to server at \S+, port \d+ failed"
+)
+# What a program says of its own fault: no cause is in it.
+_ITSELF = re.compile(
+    r"no module named \S+|modulenotfounderror|index out of (?:range|bounds)|object has no attribute"
+    r"|object is not \w+|cannot read propert(?:y|ies) of|nullpointerexception|invalid literal for int"
+    r"|\bunknown (?:error|exception|reason)",
+    re.I,
+)
+# People who talk to each other use our nouns too: without a sign of failure they report none.
+_TALK = re.compile(r"\b(?:we|our|i|us|hi|hello|thanks|could (?:you|somebody)|can (?:you|someone)|meeting|monday)\b")
+_SIGN = re.compile(
+    r"err|fail|exception|fault|denied|refus|invalid|expire|revoke|reject|unable|cannot|can ?n[o']t|\bn[o']t?\b|n't\b|limit|quota|exceed"
+    r"|missing|unknown|wrong|incorrect|bad |timed? ?out|closed|reset|broken|lost|down|unavail|outage|mainten|delay|paus|suspend"
+    r"|inactiv|disabl|block|lock|forbid|unauthori|require|must|need|re-?auth|re-?connect (?:your|to)|interrupt|terminat|kill|full"
+    r"|too |out of|only|malform|mismatch|no longer|problem|trouble|restrict|unreach|overdue|unpaid|past due|stopped|[^\x00-\x7f]"
+)
+# Places are no words: frames of a stack, paths of an address, packages.
+_PLACES = re.compile(
+    r"\bat [\w.$/<>]+\([^()]{0,120}:\d+\)|\bfile \S+, line \d+, in \S+"
+    r"|(?<=://)([^\s/'\"<>]+)[^\s'\"<>]*|\b(?:[a-z_]\w*\.){2,}(?=[a-z])",
+    re.I,
+)
+_INNER = re.compile(r"\bcaused by:? ", re.I)
+# Servers that speak a language of their own: what one of them says proves nothing of another.
+ENGINES = (("postgres", "redshift"), ("mysql", "mariadb"), ("mssql",), ("oracle",), ("mongodb",), ("redis",),
+           ("snowflake",), ("bigquery",))  # fmt: skip
 # A log line's beginning: time, logger, level.
 _PREFIX = re.compile(r"^.{0,80}?\b(?:critical|error|warning|fatal|info)\b[\s:\]-]*")
 
 
-def explain(text: str, connector: str | None = None) -> Diagnosis:
-    """The cause of `text`. In a log, its CRITICAL lines count first: the others only accompany them."""
-    text = text[:LIMIT]
-    critical = [line for line in text.splitlines() if "CRITICAL" in line]
-    for part in (*reversed(critical), text):
-        found = _explain(part, connector)
-        if found.confidence != "unclear":
-            return found
-    return found
+class Rules:
+    """The rules of errors.yaml, ready to be asked."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        rows = [*data["catalogue"], *data["drivers"]]
+        self.phrases = Phrases(phrase(str(row["says"]), row) for row in rows)
+        self.signals = Signals(data)
+        self.words = [*data["words"], *data["languages"]]
+
+    def explain(self, text: str, connector: str | None = None) -> Diagnosis:
+        """In a log its CRITICAL lines count first, then certainty: the other lines only accompany them."""
+        notice = read(text)
+        loading = notice.stage == "loading"
+        told = names().key(notice.connector) or notice.connector or names().part(notice.whole[:HEAD].lower(), loading)
+        who = connector or told or None
+        found = next((d for line in notice.critical if (d := self._one(line, who)).confidence != "unclear"), None)
+        if found is None:
+            loud = [self._one(line, who) for line in notice.loud]
+            tried = [*(d for d in loud if d.confidence == "certain"), self._one(notice.text, who)]
+            tried.sort(key=lambda d: d.confidence != "certain")
+            # Few lines are one message; of many, the loud ones tell and the others accompany them.
+            whole = tried if notice.text.count("\n") < FEW else ()
+            likely = [d for d in (*whole, *loud, *tried) if d.confidence == "likely"]
+            found = next((d for d in tried if d.confidence == "certain"), likely[0] if likely else tried[-1])
+        who = who or (found.connector if found.connector and "\n" not in notice.whole else None)
+        who = who or names().about(notice.whole or notice.text, loading) or found.connector
+        stage = notice.stage if found.confidence != "unclear" and notice.stage else found.stage
+        return replace(found, connector=who, connection=notice.connection, stage=stage, facts=facts(notice.text))
+
+    def _one(self, text: str, who: str | None) -> Diagnosis:
+        """Of a chain of causes the innermost says most."""
+        flat = " ".join(text.split())
+        low = flat.lower()
+        said = self._said(flat, low, _lines(text, low), who)
+        if said:
+            return said
+        who = who or names().about(flat)
+        inner = " ".join(_INNER.split(flat)[-1:])
+        coded = [one for part in dict.fromkeys((inner, flat)) for one in self.signals.found(part, who)]
+        best = min(coded, key=lambda one: RANK.index(one.sure), default=None)
+        if best is None or best.sure != "certain":
+            own = _answered(low, who)
+            if own:
+                return own
+        if best and best.sure != "last":
+            return _diagnosis(best.row, best.sure, who or best.row.get("of"), best.where)
+        inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", one)) for one in (inner.lower(), low))
+        codes = spoken(_ITSELF.sub(" ", _PLACES.sub(r"\1", flat)))
+        for part in dict.fromkeys((_AROUND.sub(" ", inner), _AROUND.sub(" ", low), low)):
+            if found := self._worded(part + codes, low, who, flat.lower()):
+                return found
+        return _diagnosis(best.row, "likely", who, best.where) if best else replace(NOTHING, connector=who)
+
+    def _worded(self, part: str, low: str, who: str | None, raw: str) -> Diagnosis | None:
+        status, where = _status(low)
+        if not status and _TALK.search(part) and not _SIGN.search(part):
+            return None
+        for rule in self.words:
+            hit = _pattern(rule["has"]).search(raw if "raw" in rule else part)
+            if status not in rule.get("not", ()) and (hit or status in rule.get("status", ())):
+                return _diagnosis(rule, "likely", who, _shown(hit.group(0), rule["has"]) if hit else where)
+        return None
+
+    def _said(self, flat: str, low: str, lines: set[str], who: str | None) -> Diagnosis | None:
+        """The longest message of the catalogue that is in the text."""
+        low = plain(low)
+        there = list(self.phrases.found(low, set(WORD.findall(low)), lines))
+        if who is None and any("of" in one.row or "only" in one.row for one in there):
+            who = names().about(flat)
+        fit = (p for p in there if p.row.get("only") in (None, who) and not _foreign(p.row.get("of"), who))
+        best = max(fit, key=lambda p: p.size, default=None)
+        if best is None:
+            return None
+        row = best.row
+        sure: Literal["certain", "likely", "unclear"] = "likely" if _strange(row.get("of"), who) else "certain"
+        sure = "unclear" if row["cause"] == "unclassified" else sure
+        matched = " ... ".join(best.fragments)
+        return Diagnosis(row["cause"], row.get("code"), sure, row["stage"], row.get("of") or who, matched)
 
 
-def _explain(text: str, connector: str | None) -> Diagnosis:
-    low = " ".join(text.lower().split())
-    who = connector or next((name for name, hint in CONNECTORS.items() if re.search(hint, low)), None)
-    entry = _in_catalogue(text, low, who)
-    if entry:
-        sure: Literal["certain", "unclear"] = "unclear" if entry.cause == "unclassified" else "certain"
-        return Diagnosis(entry.cause, entry.code, sure, entry.stage, who or entry.of, " ... ".join(entry.fragments))
-    for state, matched in _states(low):
-        known = _data()["states"].get(state)
-        if known:
-            return _diagnosis(known, "certain", who, matched)
-    status, where = _status(low)
-    for rule in _rules():
-        hit = rule["has"].search(low)
-        if hit or status in rule["status"]:
-            return _diagnosis(rule, "likely", who, hit.group(0) if hit else where)
-    return Diagnosis("unclassified", None, "unclear", "", who, "")
+def _diagnosis(row: Mapping[str, Any], sure: Literal["certain", "likely"], who: str | None, where: str) -> Diagnosis:
+    cause = str(row["cause"])
+    return Diagnosis(cause, row.get("code"), sure, STAGE.get(cause, "connection"), who, where)
 
 
-def _diagnosis(
-    known: Mapping[str, Any], sure: Literal["certain", "likely"], who: str | None, matched: str
-) -> Diagnosis:
-    cause = str(known["cause"])
-    return Diagnosis(cause, known.get("code"), sure, STAGE.get(cause, "connection"), who, matched[:200])
+def _answered(low: str, who: str | None) -> Diagnosis | None:
+    """What the sheet of this connector says of the provider's own words. A status alone is not its own."""
+    if who not in sheets().paths or not (api := sheets()[who].http):
+        return None
+    status, _ = _status(low)
+    for match in api.answers:
+        hit = re.search(match.body, low, re.I) if match.body and not match.header else None
+        if hit and match.verdict == "bad" and match.status in (None, status):
+            row = {"cause": match.cause, "code": match.code}
+            return _diagnosis(row, "likely", who, _shown(hit.group(0), match.body.lower()))
+    return None
 
 
-def _in_catalogue(text: str, low: str, who: str | None) -> Entry | None:
-    """The longest entry whose fragments are in the text. Only entries that share a word with it are looked at."""
-    index, lines = _catalogue(), {_bare(line) for line in text.lower().splitlines()}
-    best: tuple[int, Entry | None] = (0, None)
-    for word in set(_WORD.findall(low)):
-        for entry in index.get(word, ()):
-            length = sum(map(len, entry.fragments))
-            if length > best[0] and entry.only in (None, who) and _holds(entry, low, lines):
-                best = (length, entry)
-    return best[1]
+@cache
+def _pattern(has: str) -> re.Pattern[str]:
+    """Read when it is first needed: most texts are understood before the last of them."""
+    return re.compile(has)
 
 
-def _bare(line: str) -> str:
-    return _PREFIX.sub("", " ".join(line.split())).strip(" .!\"'")
+def _strange(of: str | None, who: str | None) -> bool:
+    """The words of an engine, in the mouth of what is none: they may mean something else there."""
+    return (
+        bool(who)
+        and any(of in engines for engines in ENGINES)
+        and not any(name in str(who) for engines in ENGINES for name in engines)
+    )
 
 
-def _holds(entry: Entry, low: str, lines: set[str]) -> bool:
-    if entry.whole:
-        return entry.fragments[0] in lines or low.strip(" .!\"'") == entry.fragments[0]
-    at = 0
-    for fragment in entry.fragments:
-        found = low.find(fragment, at)
-        # What varies is a name or a number, not another sentence.
-        if found < 0 or (at and found - at > 200):
-            return False
-        at = found + len(fragment)
-    return True
+def _foreign(of: str | None, who: str | None) -> bool:
+    """`who` is another engine than the one whose words these are."""
+    mine = [engines for engines in ENGINES if any(name in (who or "") for name in engines)]
+    theirs = [engines for engines in ENGINES if of in engines]
+    return bool(mine and theirs) and mine[0] != theirs[0]
 
 
-def _states(low: str) -> Iterator[tuple[str, str]]:
-    for found in _STATE.finditer(low):
-        yield next(g for g in found.groups() if g).upper(), found.group(0)
+def _shown(where: str, pattern: str) -> str:
+    """Only the rule's own words: what stands between them may be anything, a secret too."""
+    words = sorted(set(re.findall(r"[a-z]{3,}", re.sub(r"\\.", " ", pattern))), key=len, reverse=True)
+    there: list[tuple[int, str]] = []
+    for word in words:
+        at = where.find(word)
+        if at >= 0 and not any(word in other for _, other in there):
+            there.append((at, word))
+    said, end = "", 0
+    for at, word in sorted(there):
+        gap = " " if not where[end:at].strip() else " ... "
+        said, end = said + (gap if said else "") + word, at + len(word)
+    return said
+
+
+def _lines(text: str, low: str) -> set[str]:
+    """The lines, with and without what a log puts before them."""
+    lines = [" ".join(line.split()) for line in text.lower().splitlines()] + [low]
+    return {plain(line).strip(" .!") for one in lines for line in (one, _PREFIX.sub("", one))}
 
 
 def _status(low: str) -> tuple[int, str]:
     found = _STATUS_LINE.search(low) or _STATUS.search(low)
-    return (int(next(g for g in found.groups() if g)), found.group(0)) if found else (0, "")
+    status = next(g for g in found.groups() if g) if found else "0"
+    return int(status), f"HTTP {status}"
 
 
 @cache
-def _data() -> dict[str, Any]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    read: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506 - a safe loader
-    return read
+def load() -> dict[str, Any]:
+    data: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader
+    return data
 
 
 @cache
-def _rules() -> list[dict[str, Any]]:
-    return [{**rule, "has": re.compile(rule["has"]), "status": rule.get("status", ())} for rule in _data()["words"]]
+def rules() -> Rules:
+    return Rules(load())
 
 
-@cache
-def _catalogue() -> dict[str, list[Entry]]:
-    """Entries by their longest word: measured, an index costs microseconds where trying all costs milliseconds."""
-    index: dict[str, list[Entry]] = {}
-    for raw in _data()["catalogue"]:
-        says = " ".join(str(raw["says"]).lower().split())
-        fragments = tuple(part.strip() for part in says.removeprefix("=").split("*"))
-        entry = Entry(
-            fragments, says.startswith("="), raw["cause"], raw.get("code"), raw["stage"], raw.get("of"), raw.get("only")
-        )
-        index.setdefault(max((w for f in fragments for w in _WORD.findall(f)), key=len), []).append(entry)
-    return index
+def explain(text: str, connector: str | None = None) -> Diagnosis:
+    """The cause of `text`, which may be a message, a mail, an alert or a log."""
+    return rules().explain(text, connector)

@@ -7,142 +7,102 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic import Field as default
+from pydantic import ValidationError
+
+from flows.core.sheet_http import HttpSpec as HttpSpec
+from flows.core.sheet_http import KeyForm, OAuth1
+from flows.core.sheet_http import Match as Match
+from flows.core.sheet_http import Probe as Probe
+from flows.core.sheet_oauth import OAuth as OAuth
+from flows.core.sheet_parts import Allowlist, PlatformAuth, Regeneration, StatusPage, Strict, by_name
+from flows.core.sheet_parts import Field as Field
+from flows.core.sheet_places import LOADER, explained
+from flows.core.sheet_places import SheetError as SheetError
+from flows.core.sheet_places import place_of as place_of
+from flows.core.sheet_rotation import Rotation
 
 HERE = Path(__file__).parent.parent / "connectors"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class SheetError(Exception):
-    """file:line:column and what is wrong, on one line."""
+# A variant is known by its own names only.
+_OWN = ("key", "title", "aliases", "platform_types", "extends")
 
 
 class UnknownConnector(SheetError):
     """No sheet has this key; names the nearest."""
 
 
-def _compiles(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a pattern: {error}") from None
-    return pattern
-
-
-Pattern = Annotated[str, AfterValidator(_compiles)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Field(Strict):
-    """One thing a person fills in. `also` are other names under which people write it, `where` is where to find it."""
-
-    name: str
-    label: str
-    help: str
-    example: str = ""
-    where: str = ""
-    secret: bool = False
-    required: bool = False
-    default: str = ""
-    pattern: Pattern = ""
-    also: tuple[str, ...] = ()
-
-
-class Match(Strict):
-    """An answer of the provider that means a cause: all given conditions hold.
-
-    `body` is searched in the body, ignoring case; `header` is `Name` or `Name: pattern`. `alternatives` are codes
-    that this answer cannot tell from `code`.
-    """
-
-    status: int | None = None
-    body: Pattern = ""
-    header: Pattern = ""
-    cause: str
-    code: str
-    alternatives: tuple[str, ...] = ()
-
-
-class Probe(Strict):
-    """A read-only call for one resource, with the scopes it needs. `partial`: without them it answers, but less."""
-
-    path: str
-    scopes: tuple[str, ...] = ()
-    partial: bool = False
-
-
-class HttpSpec(Strict):
-    """How to call the API. `own_error` is a JSON key, `own_header` a header, that the provider's own errors carry.
-
-    Granted scopes are in a header, or in the answer of `scopes_path` under `scopes_body` (dots lead inward);
-    `scopes_said` finds in a refusal, as its first group, the scopes that it asks for.
-    """
-
-    base_url: str
-    auth: Literal["bearer", "basic", "header", "query", "none"] = "bearer"
-    secret: str = "access_token"  # noqa: S105 - the name of a field
-    user: str = ""
-    header: str = ""
-    prefix: str = ""
-    headers: dict[str, str] = default(default_factory=dict)
-    identity: str
-    own_error: str = ""
-    own_header: str = ""
-    scopes_header: str = ""
-    scopes_path: str = ""
-    scopes_body: str = ""
-    scopes_said: Pattern = ""
-    implies: dict[str, tuple[str, ...]] = default(default_factory=dict)
-    resources: dict[str, Probe] = default(default_factory=dict)
-    other: Probe | None = None
-    answers: tuple[Match, ...] = ()
-
-
-class StatusPage(Strict):
-    kind: Literal["statuspage", "generic"]
-    url: str
-
-
-class Regeneration(Strict):
-    """How a new credential is made. `steps` is the path in the provider's console."""
-
-    kind: Literal["update_credentials", "reauthorize", "rotate"]
-    who: str
-    steps: str = ""
-    shown_once: bool = False
-    old_stays_valid: bool = True
+Databases = Literal["postgres", "mysql", "mssql", "oracle", "mongodb", "redis", "snowflake", "bigquery"]
+Driver = Databases | Literal["s3", "dynamodb", "sftp", "http"]
+# What people look for, in the order in which they are listed.
+Family = Literal[
+    "databases", "files", "advertising", "marketing", "sales", "support", "payments", "shops", "analytics", "surveys",
+    "communication", "development", "work", "others",
+]  # fmt: skip
+_FAMILY: dict[str, Family] = {"http": "others", "s3": "files", "sftp": "files"}
 
 
 class Sheet(Strict):
+    """All that is known of one connector.
+
+    `extends` names a sheet of which this one is a variant: it says only what differs. `console` is where a person signs
+    in: every menu path of the sheet begins there, unless it begins with an address of its own. `roles` is who may read
+    all that is needed, `plans` what is in certain plans only. `support` is `certified`, or the address of the
+    repository that supports it. `family` is where a list shows it; without one the driver tells.
+    """
+
     key: str
     title: str
-    driver: Literal["postgres", "mysql", "http"]
+    extends: str = ""
+    driver: Driver
+    family: Family | None = None
     aliases: tuple[str, ...] = ()
     platform_types: dict[Literal["stitch", "airbyte", "fivetran"], str] = default(default_factory=dict)
+    platform_auth: PlatformAuth | None = None
     fields: tuple[Field, ...]
     checks: tuple[str, ...]
     http: HttpSpec | None = None
     status_page: StatusPage | None = None
+    allowlist: Allowlist | None = None
+    console: str = ""
+    roles: str = ""
+    plans: tuple[str, ...] = ()
     regeneration: Regeneration | None = None
-    support: str = ""
+    oauth: OAuth | None = None
+    rotation: Rotation | None = None
+    support: str = default(default="", pattern=r"^(certified|https://.+)?$")
     docs: tuple[str, ...] = ()
     facts_date: str
     source: str
 
     def secret(self, secrets: Mapping[str, str], name: str) -> str:
         """A secret by its field's name or one of the names people also use."""
-        field = next((f for f in self.fields if f.name == name), None)
-        for key in (name, *(field.also if field else ())):
-            if key in secrets:
-                return secrets[key]
-        return ""
+        return by_name(self.fields, name, secrets)
+
+    def field_name(self, name: str) -> str:
+        """The field that people also call `name`."""
+        return next((f.name for f in self.fields if name in (f.name, *f.also)), name)
+
+    def listed_under(self) -> Family:
+        return self.family or _FAMILY.get(self.driver, "databases")
+
+    def sign_in_at(self, settings: Mapping[str, Any]) -> tuple[str, bool]:
+        """The console's address, and whether it is an example: some setting that it holds is not known."""
+        guessed = False
+
+        def one(found: re.Match[str]) -> str:
+            nonlocal guessed
+            field = next(f for f in self.fields if f.name == found[1])
+            given = str(settings.get(field.name) or field.default)
+            guessed = guessed or not given
+            return field.choices.get(given, given) or field.example
+
+        return re.sub(r"\{(\w+)\}", one, self.console), guessed
+
+    def is_secret(self, name: str) -> bool:
+        return any(f.secret for f in self.fields if f.name == name)
 
 
 class Sheets(Mapping[str, Sheet]):
@@ -167,14 +127,25 @@ class Sheets(Mapping[str, Sheet]):
 
     def find(self, name: str) -> Sheet:
         """By key, else by alias. Raises UnknownConnector with the nearest right key."""
-        if name in self.paths:
-            return self[name]
-        alias = next((one for one in self.values() if name.lower() in (one.key, *one.aliases)), None)
+        key = name.lower().replace("-", "_").replace(" ", "_")
+        if key in self.paths:
+            return self[key]
+        alias = next((one for one in self.values() if name.lower() in one.aliases or key in one.aliases), None)
         if alias:
             return alias
-        near = difflib.get_close_matches(name.lower(), list(self), 1)
-        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self)}"
+        near = difflib.get_close_matches(key, list(self), 1)
+        hint = f"did you mean {near[0]}?" if near else f"`mend connectors` lists the {len(self)} that there are"
         raise UnknownConnector(f"there is no connector {name!r}: {hint}")
+
+
+# Folders of a user's own, named once at start.
+_also: list[Path] = []
+
+
+def also(folder: Path) -> None:
+    """From now on the sheets of `folder` are known too, and win over ours."""
+    if folder not in _also:
+        _also.append(folder)
 
 
 @cache
@@ -184,7 +155,7 @@ def _sheets(extra_dirs: tuple[Path, ...]) -> Sheets:
 
 def sheets(extra_dirs: Sequence[str | Path] = ()) -> Sheets:
     """All sheets, ours and those in `extra_dirs`; the same object for the same folders."""
-    return _sheets(tuple(Path(folder) for folder in extra_dirs))
+    return _sheets((*_also, *(Path(folder) for folder in extra_dirs)))
 
 
 def known_keys() -> list[str]:
@@ -196,12 +167,31 @@ def sheet(key: str) -> Sheet:
     return sheets().find(key)
 
 
+_PARTS: dict[str, type[Strict]] = {
+    "": Sheet, "fields": Field, "http": HttpSpec, "answers": Match, "keys": KeyForm, "oauth1": OAuth1,
+    "resources": Probe, "other": Probe, "status_page": StatusPage, "regeneration": Regeneration,
+    "allowlist": Allowlist, "oauth": OAuth, "rotation": Rotation,
+}  # fmt: skip
+
+
 def load_sheet(path: Path) -> Sheet:
     """Read and check one sheet. Raises SheetError with file, line and column."""
+    text, raw = _parsed(path)
+    if isinstance(raw, dict) and raw.get("extends"):
+        raw = _on_base(path, text, raw)
+    try:
+        read = Sheet.model_validate(raw)
+    except ValidationError as error:
+        raise SheetError(explained(error, path.name, text, raw, _PARTS)) from None
+    if read.key != path.stem:
+        raise SheetError(f"{path.name}:{place_of(text, ['key'])}: key is {read.key!r}, the file's name {path.stem!r}")
+    return read
+
+
+def _parsed(path: Path) -> tuple[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        raw: Any = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
-        read = Sheet.model_validate(raw)
+        return text, yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
     except (OSError, UnicodeDecodeError) as error:
         raise SheetError(f"{path.name}:1:1: cannot be read: {error}") from None
     except yaml.YAMLError as error:
@@ -209,44 +199,29 @@ def load_sheet(path: Path) -> Sheet:
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
         said = " ".join(str(getattr(error, "problem", None) or error).split())
         raise SheetError(f"{path.name}:{place}: not valid YAML: {said}") from None
-    except ValidationError as error:
-        raise SheetError(_explained(error, path.name, text)) from None
-    if read.key != path.stem:
-        raise SheetError(f"{path.name}:{place_of(text, ['key'])}: key is {read.key!r}, the file's name {path.stem!r}")
-    return read
 
 
-_PARTS: dict[str, type[Strict]] = {
-    "fields": Field, "http": HttpSpec, "answers": Match, "resources": Probe, "other": Probe,
-    "status_page": StatusPage, "regeneration": Regeneration,
-}  # fmt: skip
-
-
-def _explained(error: ValidationError, name: str, text: str) -> str:
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = [str(part) for part in first["loc"] if part != "[key]"]
-    hint = ""
-    if first["type"] == "extra_forbidden":
-        model = next((_PARTS[part] for part in reversed(where[:-1]) if part in _PARTS), Sheet)
-        near = difflib.get_close_matches(where[-1], list(model.model_fields), 1)
-        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(model.model_fields)}"
-    said = "unknown key" if first["type"] == "extra_forbidden" else " ".join(first["msg"].split())
-    return f"{name}:{place_of(text, where)}: {'.'.join(where) or 'the sheet'}: {said}{hint}"
-
-
-def place_of(text: str, where: Sequence[str]) -> str:
-    """line:column of a key in a YAML text, or of the nearest parent that exists."""
-    node, place = yaml.compose(text, Loader=yaml.SafeLoader), "1:1"
-    for part in where:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if str(k.value) == part), None)
-            if found is None:
-                break
-            node, mark = found[1], found[0].start_mark
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
-            node = node.value[int(part)]
-            mark = node.start_mark
+def _on_base(path: Path, text: str, raw: dict[str, Any]) -> dict[str, Any]:
+    """What a variant says, over what its base says: one level deep, fields by their name."""
+    name = str(raw["extends"])
+    found = next((f for f in (path.parent / f"{name}.yaml", HERE / f"{name}.yaml") if f.exists()), None)
+    base = _parsed(found)[1] if found and name != path.stem else None
+    if not isinstance(base, dict) or base.get("extends"):
+        why = "extends another itself" if isinstance(base, dict) else "does not exist"
+        raise SheetError(f"{path.name}:{place_of(text, ['extends'])}: extends: the sheet {name!r} {why}")
+    merged = {key: value for key, value in base.items() if key not in _OWN}
+    for key, value in raw.items():
+        old = merged.get(key)
+        if key == "fields" and isinstance(old, list) and isinstance(value, list):
+            merged[key] = _fields_over(old, value)
         else:
-            break
-        place = f"{mark.line + 1}:{mark.column + 1}"
-    return place
+            merged[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _fields_over(old: list[Any], new: list[Any]) -> list[Any]:
+    changed = {one.get("name"): one for one in new if isinstance(one, dict)}
+    known = [one.get("name") for one in old]
+    return [{**one, **changed.get(one.get("name"), {})} for one in old] + [
+        one for one in new if not isinstance(one, dict) or one.get("name") not in known
+    ]

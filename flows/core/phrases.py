@@ -1,0 +1,78 @@
+"""Many literal messages at once: each is filed under its rarest word, so that 5,000 cost the same as 50."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# Who quotes a name, and how, differs between the clients of one server.
+_QUOTES = str.maketrans("", "", "\"'`\u00ab\u00bb\u201e\u201c\u201d")
+WORD = re.compile(r"[a-z0-9_]+")
+# What varies between two parts of a message is a name or a number, not another sentence.
+GAP = 200
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """Its fragments stand in the text in this order; `whole`: the message says nothing else."""
+
+    fragments: tuple[str, ...]
+    whole: bool
+    row: Mapping[str, Any]
+
+    def stands_in(self, low: str, lines: set[str]) -> bool:
+        if self.whole:
+            return self.fragments[0] in lines
+        first = self.fragments[0]
+        at = low.find(first)
+        while at >= 0:
+            if self._goes_on(low, at + len(first)):
+                return True
+            at = low.find(first, at + 1) if len(self.fragments) > 1 else -1
+        return False
+
+    def _goes_on(self, low: str, at: int) -> bool:
+        for fragment in self.fragments[1:]:
+            found = low.find(fragment, at, at + GAP + len(fragment))
+            if found < 0:
+                return False
+            at = found + len(fragment)
+        return True
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.fragments))
+
+
+def plain(low: str) -> str:
+    """Without quotes."""
+    return low.translate(_QUOTES)
+
+
+def phrase(says: str, row: Mapping[str, Any]) -> Phrase:
+    """`says` is literal, with * for what varies, and =... for the whole message."""
+    low = " ".join(plain(says.lower()).split())
+    parts = [low[1:]] if low.startswith("=") else [part.strip() for part in low.split("*")]
+    return Phrase(tuple(part for part in parts if part), low.startswith("="), row)
+
+
+class Phrases:
+    def __init__(self, phrases: Iterable[Phrase]) -> None:
+        known = list(phrases)
+        words = [set(WORD.findall(" ".join(one.fragments))) for one in known]
+        often = Counter(word for some in words for word in some)
+        self._index: dict[str, list[Phrase]] = {}
+        for one, some in zip(known, words, strict=True):
+            # A short word at the edge may be the beginning of a longer one in the text.
+            rare = min(some, key=lambda word: (len(word) < 4, often[word], -len(word), word))
+            self._index.setdefault(rare, []).append(one)
+
+    def found(self, low: str, words: Iterable[str], lines: set[str]) -> Iterator[Phrase]:
+        """Those that stand in the text."""
+        for word in words:
+            for one in self._index.get(word, ()):
+                if one.stands_in(low, lines):
+                    yield one

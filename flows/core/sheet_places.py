@@ -1,0 +1,67 @@
+"""What is wrong in a sheet, with its line and column."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TYPES = {"missing": "this key is required", "extra_forbidden": "unknown key"}
+
+
+class SheetError(Exception):
+    """file:line:column and what is wrong, on one line."""
+
+
+def explained(error: ValidationError, name: str, text: str, raw: Any, parts: Mapping[str, type[BaseModel]]) -> str:
+    """The first error, at its place; `parts` are the models by the key under which they stand, "" the whole."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = _named([str(part) for part in first["loc"] if part != "[key]"], raw)
+    hint = ""
+    if first["type"] == "extra_forbidden":
+        model = next((parts[part] for part in reversed(where[:-1]) if part in parts), parts[""])
+        near = difflib.get_close_matches(where[-1], list(model.model_fields), 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(model.model_fields)}"
+    said = _TYPES.get(first["type"]) or " ".join(first["msg"].split())
+    return f"{name}:{place_of(text, where)}: {'.'.join(where) or 'the sheet'}: {said}{hint}"
+
+
+def _named(where: list[str], raw: Any) -> list[str]:
+    """Fields by name: in a sheet that extends another, their numbers are not those of the file."""
+    if len(where) > 1 and where[0] == "fields" and where[1].isdigit():
+        field = raw["fields"][int(where[1])]
+        where[1] = str(field.get("name", where[1])) if isinstance(field, dict) else where[1]
+    return where
+
+
+def place_of(text: str, where: Sequence[str]) -> str:
+    """line:column of a key in a YAML text, or of the nearest parent that exists; of a list, by number or by name."""
+    node, place = yaml.compose(text, Loader=LOADER), "1:1"
+    for part in where:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if str(k.value) == part), None)
+            if found is None:
+                break
+            node, mark = found[1], found[0].start_mark
+        elif isinstance(node, yaml.SequenceNode):
+            inner = _item(node, part)
+            if inner is None:
+                break
+            node, mark = inner, inner.start_mark
+        else:
+            break
+        place = f"{mark.line + 1}:{mark.column + 1}"
+    return place
+
+
+def _item(node: yaml.SequenceNode, part: str) -> Any:
+    if part.isdigit():
+        return node.value[int(part)] if int(part) < len(node.value) else None
+    for one in node.value:
+        if isinstance(one, yaml.MappingNode) and any((k.value, v.value) == ("name", part) for k, v in one.value):
+            return one
+    return None
