@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import logging
 import os
 import signal
 import socket
-import sys
+import time
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uvicorn
-
 from bot import log as logs
-from bot.settings import Environment, Settings, SettingsError, load
-from bot.store import Store, data_dir, database_url, migrate, ready
+from bot.cipher import NO_KEY, can_keep
+from bot.database import database_url, migrate, own_folder
+from bot.environment import Environment
+from bot.foreman import keep_worker
+from bot.own import use_own
+from bot.references import serve_references
+from bot.settings import Settings, SettingsError, data_dir, is_local, load
+from bot.store import Store, ready
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from bot.slack.connect import SlackSide
 
 log = logging.getLogger("mend.app")
 ROLES = ("slack", "web", "worker")
-DEFAULT_PORT = 3000
+DEFAULT_PORT, NICE = 3000, 10
+# Each event asks several times, at once; an edited mend.yml is in use with the next.
+LOOK_SECONDS = 0.02
 
 
 class Fresh:
@@ -33,14 +41,19 @@ class Fresh:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
+        use_own(path)
         self.current = load(path, os.environ)
         self._stamp = self._mtime()
+        self._looked = time.monotonic()
 
     def _mtime(self) -> float:
         source = self.current.source
         return source.stat().st_mtime if source and source.exists() else 0.0
 
     def __call__(self) -> Settings:
+        if time.monotonic() < self._looked + LOOK_SECONDS:
+            return self.current
+        self._looked = time.monotonic()
         stamp = self._mtime()
         if stamp != self._stamp:
             self._stamp = stamp
@@ -57,21 +70,18 @@ def serve(
     """Run the bot until SIGTERM or Ctrl-C; 0 after draining."""
     env = Environment.read(os.environ)
     logs.set_up(env.log)
-    logs.hide(v for v in (env.slack_bot_token, env.slack_app_token, env.slack_signing_secret) if v)
+    logs.hide(env.secrets)
     wanted = tuple(roles.split(",")) if isinstance(roles, str) else roles
     if unknown := set(wanted) - set(ROLES):
         raise SettingsError(f"--roles: {', '.join(sorted(unknown))} is not a role; choose from {', '.join(ROLES)}")
-    if not env.slack_bot_token:
-        raise SettingsError(
-            "SLACK_BOT_TOKEN is not set: copy the Bot User OAuth Token (xoxb-...) of your app; `mend doctor` checks it"
-        )
-    if "slack" in wanted and not env.slack_app_token and not env.slack_signing_secret:
-        raise SettingsError(
-            "set SLACK_APP_TOKEN (Socket Mode) or SLACK_SIGNING_SECRET (HTTP): without one Slack cannot reach Mend"
-        )
     settings = Fresh(path)
     child = int(os.environ.get("MEND_CHILD_OF", "0"))
+    if not child:
+        env.check(listens="slack" in wanted)
+    if not can_keep() and env.many_workspaces:
+        raise SettingsError(NO_KEY)
     url = database_url()
+    serve_references(url, later=wanted != ("worker",))
     if not child:
         migrate(url)
     run = (
@@ -87,13 +97,29 @@ def serve(
 
 
 async def _work(url: str, env: Environment, settings: Fresh, child: int) -> int:
+    from bot.slack.installs import Installs
     from bot.slack.sender import Sender
     from bot.worker import work
 
+    if child and hasattr(os, "nice"):  # Windows has none
+        # Its parent owes Slack an answer within three seconds; beside two busy processes that is the difference.
+        os.nice(NICE)
     store = Store(url)
     await store.open()
+    installs = Installs(store) if env.by_http else None
+
+    async def token_of(team: str) -> str:
+        return await installs.token_of(team, env.slack_bot_token) if installs else env.slack_bot_token
+
+    _settled()
     try:
-        await work(store, Sender(env.slack_bot_token or "", env.slack_api_url), settings, child_of=child or None)
+        await work(
+            store,
+            Sender(token_of, env.slack_api_url),
+            settings,
+            child_of=child or None,
+            number=int(os.environ.get("MEND_WORKER", "0")),
+        )
     finally:
         await store.close()
     return 0
@@ -104,25 +130,24 @@ async def _front(
 ) -> int:
     """Acknowledgements and pages; the worker is a child, so that no check can delay an acknowledgement."""
     from bot.slack.connect import SlackSide
+    from bot.web.app import listen
 
+    by_http = "slack" in roles and env.by_http
+    listener = listen(host, DEFAULT_PORT if port is None else port, needed=by_http or port is not None)
+    if listener and is_local(env.slack_api_url):
+        # The local Slack is used on this machine, so its people reach this port; the worker makes the links.
+        os.environ["MEND_LOCAL_URL"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
     store = Store(url)
     await store.open()
-    slack = SlackSide(
-        store,
-        settings,
-        env.slack_bot_token or "",
-        env.slack_app_token or "",
-        env.slack_signing_secret or "",
-        env.slack_api_url,
-    )
+    slack = SlackSide(store, settings, env)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    worker = asyncio.create_task(_keep_worker(url, path, stop)) if "worker" in roles else None
+    worker = asyncio.create_task(keep_worker(store, url, path, stop)) if "worker" in roles else None
     try:
         if "slack" in roles:
             await slack.start()
-        await _listen(store, slack, worker, roles, host, port, stop)
+        await _listen(store, slack, settings, worker, roles, listener, stop)
     finally:
         stop.set()
         await slack.stop()
@@ -135,14 +160,15 @@ async def _front(
 async def _listen(
     store: Store,
     slack: SlackSide,
+    settings: Fresh,
     worker: asyncio.Task[None] | None,
     roles: tuple[str, ...],
-    host: str,
-    port: int | None,
+    listener: socket.socket | None,
     stop: asyncio.Event,
 ) -> None:
     """Serve the HTTP side until `stop`."""
-    from bot.web.app import web_app
+    from bot.web.app import Later, Server, web_app
+    from bot.web.hooks import Hooks
 
     async def readiness() -> dict[str, bool]:
         return {
@@ -152,81 +178,62 @@ async def _listen(
         }
 
     by_http = "slack" in roles and slack.http is not None
-    app = web_app(readiness, slack.events if by_http else None)
-    server = _web_server(app, host, port, needed=by_http or port is not None)
-    web = asyncio.create_task(server.serve()) if server else None
+    hooks = Hooks(store, settings, lambda: str(slack.who.get("team_id") or ""))
+    pages = Later(lambda: _pages(store, settings, slack, by_http=by_http))
+    app = web_app(readiness, slack.events if by_http else None, [*hooks.routes(), pages])
+    server = Server(app)
+    web = asyncio.create_task(server.serve([listener])) if listener else None
     way = "Socket Mode" if slack.handler else "HTTP"
-    log.info("Mend is ready: %s%s", way, f", http://{host}:{server.config.port}" if server else "")
+    _settled()
+    log.info("Mend is ready: %s%s", way, ", http://{}:{}".format(*listener.getsockname()[:2]) if listener else "")
     await stop.wait()
-    if server and web:
+    if web:
         server.should_exit = True
         await web
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the signals are ours."""
+def _pages(store: Store, settings: Fresh, slack: SlackSide, *, by_http: bool) -> list[Route]:
+    from bot.vault import open_vault
+    from bot.web.carry import CarryPages
+    from bot.web.credentials import CredentialPages
+    from bot.web.install import install_routes
+    from bot.web.oauth import OAuthPages
+    from bot.web.sign_in import SignIn, slack_of
 
-    @contextlib.contextmanager
-    def capture_signals(self):  # type: ignore[no-untyped-def]
-        yield
-
-
-def _web_server(app: object, host: str, port: int | None, *, needed: bool) -> _Server | None:
-    number = port if port is not None else DEFAULT_PORT
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, number))
-        except OSError:
-            if needed:
-                raise SettingsError(f"port {number} on {host} is taken: choose another with --port") from None
-            log.warning("port %s is taken: no health page; choose another with --port", number)
-            return None
-    return _Server(uvicorn.Config(app, host=host, port=number, log_level="warning", lifespan="off"))  # type: ignore[arg-type]
-
-
-async def _keep_worker(url: str, path: Path | None, stop: asyncio.Event) -> None:
-    """Start the worker process, and again when it dies; on stop let it finish what it does."""
-    command = [
-        sys.executable,
-        "-m",
-        "bot.cli",
-        "serve",
-        "--roles",
-        "worker",
-        *(["--config", str(path)] if path else []),
+    open_vault(store.url)
+    sign_in = SignIn(store, slack_of(slack.env))
+    pages = [kind(store, settings, sign_in) for kind in (CredentialPages, OAuthPages, CarryPages)]
+    return [
+        *(route for page in pages for route in page.routes()),
+        *sign_in.routes(*pages),
+        *install_routes(slack.events if by_http else None),
     ]
-    env = {**os.environ, "MEND_DATABASE_URL": url, "MEND_CHILD_OF": str(os.getpid())}
-    stopped = asyncio.create_task(stop.wait())
-    while not stop.is_set():
-        process = await asyncio.create_subprocess_exec(*command, env=env, start_new_session=True)
-        ended = asyncio.create_task(process.wait())
-        await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            log.error("the worker ended (%s) and is started again", process.returncode)
-            await asyncio.sleep(1)
-            continue
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(ended, 25)
-            except TimeoutError:
-                process.kill()
 
 
-def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[[str], None] = print) -> int:
+def _settled() -> None:
+    """What starting made is there to stay: from now on the collector looks at what is younger, as often as usual."""
+    gc.freeze()
+    gc.set_threshold(700, 10, 10)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # also through a pipe: it is progress
+
+
+def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[[str], None] = _say) -> int:
     """Everything on this machine: embedded database, local Slack, demo connections that are really broken, the bot."""
     from bot.playground.demo import Demo
     from bot.playground.runner import run_local_slack
     from bot.playground.slack import LocalSlack
 
-    where = Path(os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try")))
-    where.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try"))
+    where = own_folder()
     os.environ.pop("MEND_DATABASE_URL", None)
     announce("Starting the embedded database ...")
+    can_keep()
     url = database_url()
     announce("Breaking five demo connections ...")
-    demo = Demo(url, where)
+    demo = Demo(url, where, where / "postgres" / "pg_hba.conf")
     demo.start()
     slack = LocalSlack(actions=demo.actions())
     runner = run_local_slack("127.0.0.1", port, slack)
@@ -235,26 +242,22 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     except OSError:
         demo.stop()
         raise SettingsError(f"port {port} is taken: choose another with --port") from None
-    _use(slack.bot_token, slack.app_token, slack.api_url, url)
+    os.environ.update({**slack.environment("http://127.0.0.1/openid/callback"), "MEND_DATABASE_URL": url})
     announce(f"The local Slack is at {slack.url}  (type /mend warehouse; Ctrl-C ends it)")
     if open_browser:
         webbrowser.open(slack.url)
     try:
-        return serve(_demo_config(where, demo.connections()), ROLES, "127.0.0.1", 0)
+        return serve(_demo_config(where, demo.connections(), demo.registrations()), ROLES, "127.0.0.1", 0)
     finally:
         runner.stop()
         demo.stop()
 
 
-def _use(bot_token: str, app_token: str, api_url: str, database: str) -> None:
-    found = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "SLACK_API_URL": api_url}
-    os.environ.update({**found, "MEND_DATABASE_URL": database})
-
-
-def _demo_config(where: Path, connections: dict[str, dict[str, Any]]) -> Path:
+def _demo_config(where: Path, connections: dict[str, dict[str, Any]], registrations: dict[str, dict[str, str]]) -> Path:
     import yaml
 
     config = where / "mend.yml"
     settings = {"connections": connections, "access": {"admins": ["U0BOB"]}, "reminders": {"poll_seconds": 5}}
+    settings["oauth"] = registrations
     config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     return config

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.checks.run import MODULES
 from flows.core.causes import CAUSES
-from flows.core.sheet import Sheet, SheetError, load_sheet, place_of
+from flows.core.sheet import HERE, Sheet, SheetError, load_sheet, place_of
+from flows.core.sheet_parts import NOT_CHECKED
+from messages.words import codes
 
 MAX_LINES = 80
-ROOTS = (Path(__file__).parent.parent / "flows" / "connectors", Path(__file__).parent.parent / "messages")
+ROOTS = (HERE, HERE.parent.parent / "messages")
 Found = tuple[Sequence[str], str]
 
 
@@ -33,19 +36,22 @@ def lint(paths: Sequence[str | Path] = ()) -> list[Problem]:
     for path in [Path(one) for one in paths] or list(ROOTS):
         if not path.exists():
             problems.append(Problem(str(path), 1, 1, "there is no such file or folder"))
-        for file in _files(path):
-            problems += _template(file) if file.suffix == ".j2" else _sheet(file)
+    for file in files(paths):
+        problems += _template(file) if file.suffix == ".j2" else _sheet(file)
     return problems
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-        return
-    for file in sorted(path.rglob("*")):
-        # A YAML file elsewhere than among connectors is no sheet: messages keep their labels in one.
-        if file.suffix == ".j2" or (file.suffix in (".yaml", ".yml") and "messages" not in file.parts):
-            yield file
+def files(paths: Sequence[str | Path] = ()) -> list[Path]:
+    """The sheets and templates below `paths`, ours without any. Beside templates, a YAML file is words, no sheet."""
+    found: list[Path] = []
+    for path in [Path(one) for one in paths] or list(ROOTS):
+        if not path.is_dir():
+            found += [path] if path.exists() else []
+            continue
+        below = sorted(path.rglob("*"))
+        templates = [file for file in below if file.suffix == ".j2"]
+        found += templates or [file for file in below if file.suffix in (".yaml", ".yml")]
+    return found
 
 
 def _sheet(file: Path) -> list[Problem]:
@@ -55,7 +61,16 @@ def _sheet(file: Path) -> list[Problem]:
         line, col, words = str(error).removeprefix(f"{file.name}:").split(":", 2)
         return [Problem(str(file), int(line), int(col), words.strip())]
     text = file.read_text(encoding="utf-8")
-    found = [*_fields(read), *_checks(read), *_causes(read), *_addresses(read), *_names(read)]
+    found = [
+        *_fields(read),
+        *_checks(read),
+        *_places(read),
+        *_causes(read),
+        *_addresses(read),
+        *_names(read),
+        *_oauth(read),
+        *_dates(read),
+    ]
     problems = []
     for where, said in found:
         line, col = place_of(text, where).split(":")
@@ -66,14 +81,17 @@ def _sheet(file: Path) -> list[Problem]:
 
 
 def _fields(sheet: Sheet) -> Iterator[Found]:
-    for number, field in enumerate(sheet.fields):
-        where = ["fields", str(number)]
+    for field in sheet.fields:
+        where = ["fields", field.name]
         for part in ("help", "example"):
             if not getattr(field, part).strip():
                 yield where, f"the field {field.name} needs {'an' if part == 'example' else 'a'} {part}"
         example = "" if field.secret else field.example
         if field.pattern and example and not re.fullmatch(field.pattern, example):
             yield [*where, "example"], f"the example of {field.name} does not fit its own pattern"
+        for given in (field.default, example):
+            if field.choices and given and given not in field.choices:
+                yield where, f"{given!r} is none of the choices of {field.name}: {', '.join(field.choices)}"
         if field.secret and (field.default or (field.example and "${" not in field.example)):
             yield where, f"{field.name} is a secret: no default, and an example like ${{env:NAME}}"
 
@@ -86,20 +104,63 @@ def _checks(sheet: Sheet) -> Iterator[Found]:
         yield ["driver"], "driver http needs an http part"
 
 
+def _places(sheet: Sheet) -> Iterator[Found]:
+    """A menu path without the address of its console begins nowhere; and what a page is told by must be a field."""
+    steps = sheet.regeneration.steps if sheet.regeneration else ()
+    if sheet.driver == "http" and steps and not sheet.console:
+        yield ["regeneration", "steps"], "menu paths need console: the address where a person signs in"
+    if sheet.console and not sheet.console.startswith(("https://", "{")):
+        yield ["console"], f"{sheet.console} does not begin with https://"
+    known = {field.name for field in sheet.fields if not field.secret}
+    page = " ".join(sheet.status_page.components) if sheet.status_page else ""
+    for where, text in ((["console"], sheet.console), (["status_page", "components"], page)):
+        for name in set(re.findall(r"\{(\w+)\}", text)) - known:
+            yield where, f"{{{name}}} is no field of this sheet that is not secret"
+
+
 def _causes(sheet: Sheet) -> Iterator[Found]:
     for number, match in enumerate(sheet.http.answers if sheet.http else ()):
         where = ["http", "answers", str(number)]
         if match.cause not in CAUSES:
             yield [*where, "cause"], f"there is no cause {match.cause!r}; known are {', '.join(CAUSES)}"
-        for code in (match.code, *match.alternatives):
-            if not re.fullmatch(r"[a-z]+\.[a-z0-9_]+", code):
-                yield [*where, "code"], f"{code!r} is not of the form family.what"
+        yield from _worded([*where, "code"], match.code)
+        for place, code in enumerate(match.alternatives):
+            yield from _worded([*where, "alternatives", str(place)], code)
         if match.status is None and not (match.body or match.header):
             yield where, "this answer would fit everything"
+        for word in re.findall(r"(?:^|\|)(\w{1,4})(?=\||$)", match.body):
+            if word.isalpha() and "(" not in match.body:
+                yield [*where, "body"], f"{word!r} would be found inside other words: write \\b{word}\\b"
+    for number, form in enumerate(sheet.http.keys if sheet.http else ()):
+        if form.cause not in CAUSES:
+            yield ["http", "keys", str(number), "cause"], f"there is no cause {form.cause!r}"
+        yield from _worded(["http", "keys", str(number), "code"], form.code)
+    for part, whens in _whens(sheet):
+        for number, when in enumerate(whens):
+            for name in set(when) - {field.name for field in sheet.fields if not field.secret}:
+                yield ["http", part, str(number), "when"], f"{name} is no field of this sheet that is not secret"
+
+
+def _worded(where: Sequence[str], code: str) -> Iterator[Found]:
+    """A code without words would reach people as nothing at all."""
+    if not re.fullmatch(r"[a-z]+\.[a-z0-9_]+", code):
+        yield where, f"{code!r} is not of the form family.what"
+    elif code not in codes():
+        near = difflib.get_close_matches(code, codes(), 1)
+        hint = f"did you mean {near[0]}?" if near else "write them, or take a code that has some"
+        yield where, f"the code {code} has no words in messages/causes/codes.yaml; {hint}"
+
+
+def _whens(sheet: Sheet) -> Iterator[tuple[str, list[Mapping[str, str]]]]:
+    if sheet.http:
+        yield "answers", [one.when for one in sheet.http.answers]
+        yield "keys", [one.when for one in sheet.http.keys]
 
 
 def _addresses(sheet: Sheet) -> Iterator[Found]:
-    given: list[tuple[Sequence[str], str]] = [(["source"], sheet.source)]
+    given: list[tuple[Sequence[str], str]] = []
+    if not sheet.source.startswith(NOT_CHECKED):
+        given.append((["source"], sheet.source))
     given += [(["docs", str(number)], one) for number, one in enumerate(sheet.docs)]
     if sheet.http:
         given.append((["http", "base_url"], sheet.http.base_url))
@@ -110,6 +171,30 @@ def _addresses(sheet: Sheet) -> Iterator[Found]:
             yield where, f"{url} does not begin with https://"
 
 
+def _oauth(sheet: Sheet) -> Iterator[Found]:
+    """Where a person says yes: https, fields that exist, and secrets that the tokens go into."""
+    spec = sheet.oauth
+    if spec is None:
+        return
+    texts = [("authorize_url", spec.authorize_url), ("token_url", spec.token_url), ("source", spec.source)]
+    for part, url in texts:
+        if not url.startswith(("https://", "{")):
+            yield ["oauth", part], f"{url} does not begin with https://"
+    known = {field.name: field.secret for field in sheet.fields}
+    for part, text in (*texts, *(("account", text) for text in spec.account.values())):
+        for name in re.findall(r"\{(\w+)\}", text):
+            if known.get(name, True):
+                yield ["oauth", part], f"{{{name}}} is no field of this sheet that is not secret"
+    for key, name in spec.stores.items():
+        if not known.get(name):
+            yield ["oauth", "stores", key], f"{name} is no secret field of this sheet"
+
+
+def _dates(sheet: Sheet) -> Iterator[Found]:
+    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])", sheet.facts_date):
+        yield ["facts_date"], f"{sheet.facts_date!r} is no date: when the facts were looked up, as 2026-11-24"
+
+
 def _names(sheet: Sheet) -> Iterator[Found]:
     """Every {field} is a field, and the secret of the http part too."""
     http, known = sheet.http, {field.name for field in sheet.fields}
@@ -117,13 +202,18 @@ def _names(sheet: Sheet) -> Iterator[Found]:
         return
     if http.auth != "none" and http.secret not in {field.name for field in sheet.fields if field.secret}:
         yield ["http", "secret"], f"{http.secret} is no secret field of this sheet"
-    texts = [("base_url", http.base_url), ("identity", http.identity), ("user", http.user)]
-    texts += [("resources", probe.path) for probe in http.resources.values()]
-    texts += [("other", http.other.path)] if http.other else []
+    for key in ("consumer_key", "consumer_secret", "token") if http.auth == "oauth1" else ():
+        if getattr(http.oauth1, key) not in known:
+            yield ["http", "oauth1", key], f"{getattr(http.oauth1, key)} is no field of this sheet"
+    texts = [(["base_url"], http.base_url), (["identity"], http.identity), (["user"], http.user)]
+    texts += [(["token_url"], http.token_url)]
+    texts += [(["headers", name], text) for name, text in http.headers.items()]
+    texts += [(["resources", name, "path"], probe.path) for name, probe in http.resources.items()]
+    texts += [(["other", "path"], http.other.path)] if http.other else []
     for part, text in texts:
         for name in re.findall(r"\{(\w+)\}", text):
-            if name not in known and not (part == "other" and name == "resource"):
-                yield ["http", part], f"{{{name}}} is no field of this sheet"
+            if name not in known and (part[0], name) != ("other", "resource"):
+                yield ["http", *part], f"{{{name}}} is no field of this sheet"
 
 
 def _template(file: Path) -> list[Problem]:

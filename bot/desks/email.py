@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import smtplib
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, ClassVar
 
 from bot.desks.base import Address, DeskError, Ticket
 
@@ -18,10 +19,29 @@ PORTS = {"none": 25, "starttls": 587, "implicit": 465}
 LIMIT = 15
 
 
+class _Session(smtplib.SMTP):
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Once the text is on its way, silence does not tell whether the server took it."""
+        try:
+            return super().data(msg)
+        except smtplib.SMTPDataError:
+            raise
+        except OSError:
+            raise DeskError("unsure", "the connection broke while the mail was sent") from None
+
+
+class _SecureSession(smtplib.SMTP_SSL, _Session):
+    pass
+
+
 @dataclass(frozen=True)
 class EmailDesk:
-    """The Message-ID comes from the case id, so that a mail sent twice is seen as one by the receiving desk."""
+    """The Message-ID comes from the case id, so that a mail sent twice is seen as one by a desk that looks at it.
 
+    SMTP cannot be asked whether a mail arrived. Where that is in doubt nothing is sent again without a person.
+    """
+
+    finds_again: ClassVar[bool] = False
     host: str
     sender: str
     to: str
@@ -40,8 +60,12 @@ class EmailDesk:
         evidence = json.dumps(list(ticket.evidence), indent=2, ensure_ascii=False, default=str)
         mail.add_attachment(evidence, subtype="json", filename=f"{ticket.id}.json")
         try:
-            with self._session() as session:
+            session = self._session()
+            try:
                 session.send_message(mail)
+            finally:
+                with contextlib.suppress(OSError):  # whatever is said here, the mail is taken or not by now
+                    session.quit()
         except (smtplib.SMTPException, OSError) as error:
             raise _error(error) from None
         return Address("", f"mend-{ticket.id}")
@@ -53,12 +77,12 @@ class EmailDesk:
         except (smtplib.SMTPException, OSError) as error:
             raise _error(error) from None
 
-    def _session(self) -> smtplib.SMTP:
+    def _session(self) -> _Session:
         context = ssl.create_default_context()
         if self.tls == "implicit":
-            session: smtplib.SMTP = smtplib.SMTP_SSL(self.host, self.port, timeout=LIMIT, context=context)
+            session: _Session = _SecureSession(self.host, self.port, timeout=LIMIT, context=context)
         else:
-            session = smtplib.SMTP(self.host, self.port, timeout=LIMIT)
+            session = _Session(self.host, self.port, timeout=LIMIT)
             if self.tls == "starttls":
                 session.starttls(context=context)
         if self.user:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 
@@ -18,6 +18,7 @@ LIMIT = 15
 class ZendeskDesk:
     """`Idempotency-Key` holds two hours there, so a later retry also searches by `external_id` first."""
 
+    finds_again: ClassVar[bool] = True
     base_url: str
     email: str
     token: str = field(repr=False)

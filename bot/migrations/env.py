@@ -1,4 +1,4 @@
-"""Alembic's entry: `bot.store.migrate` hands its own connection over, so that all is one transaction."""
+"""Alembic's entry: `bot.database.migrate` hands its own connection over, so that all is one transaction."""
 
 from alembic import context
 

@@ -11,10 +11,14 @@ class DemoAction:
     id: str
     connection: str
     title: str
-    detail: str
+    detail: str | Callable[[], str]
     broken: Callable[[], bool]
     mend: Callable[[], None]
     break_again: Callable[[], None]
+
+    @property
+    def told(self) -> str:
+        return self.detail if isinstance(self.detail, str) else self.detail()
 
     def as_json(self) -> dict[str, object]:
         """May block: it asks the real source whether it is broken."""
@@ -26,6 +30,6 @@ class DemoAction:
             "id": self.id,
             "connection": self.connection,
             "title": self.title,
-            "detail": self.detail,
+            "detail": self.told,
             "broken": broken,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -11,14 +12,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from bot.playground import api_chat, api_rooms, api_views
+from bot.playground import api_chat, api_rooms, api_views, oauth, openid
 from bot.playground.faults import Fault
 from bot.playground.hub import RESPONSE_USES, Call, Hub, ResponseUrl
-from bot.playground.state import Json, Message, Refused
+from bot.playground.state import TEAM, Json, Message, Refused
 
 Method = Callable[[Hub, Json], Json]
 METHODS: dict[str, tuple[Method, str]] = {
     "auth.test": (api_rooms.auth_test, ""),
+    "oauth.v2.access": (oauth.access, ""),
+    "openid.connect.token": (openid.token, ""),
     "apps.connections.open": (api_rooms.open_connection, ""),
     "chat.postMessage": (api_chat.post_message, "chat:write"),
     "chat.update": (api_chat.update, "chat:write"),
@@ -57,7 +60,7 @@ class WebApi:
     async def serve(self, request: Request) -> Response:
         method = request.path_params["method"]
         try:
-            args = await arguments(request)
+            args = {**_basic(request), **await arguments(request)}
         except ValueError:
             return JSONResponse({"ok": False, "error": "invalid_json"})
         token = _token(request, args)
@@ -100,7 +103,7 @@ class WebApi:
             body = {"ok": False, "error": "invalid_arguments"}
         self._record(method, args, body, 200)
         headers = {"x-slack-req-id": hub.space.new_id("R").lower()}
-        if token == hub.bot_token:
+        if token in hub.tokens:
             headers["x-oauth-scopes"] = ",".join(sorted(hub.scopes))
         return JSONResponse(body, headers=headers)
 
@@ -108,19 +111,22 @@ class WebApi:
         hub = self.hub
         if method not in METHODS:
             raise Refused("unknown_method", req_method=method)
+        if method in ("oauth.v2.access", "openid.connect.token"):
+            return
         if not token:
             raise Refused("not_authed")
-        if token not in (hub.bot_token, hub.app_token):
-            raise Refused("invalid_auth")
-        wanted = hub.app_token if method == "apps.connections.open" else hub.bot_token
-        if token != wanted and method != "auth.test":
+        if token != hub.app_token and token not in hub.tokens:
+            raise Refused("token_revoked" if token in hub.revoked else "invalid_auth")
+        if (token == hub.app_token) != (method == "apps.connections.open") and method != "auth.test":
             raise Refused("not_allowed_token_type")
+        hub.team = hub.tokens.get(token, TEAM)
         needed = METHODS[method][1]
         if needed and needed not in hub.scopes:
             raise Refused("missing_scope", needed=needed, provided=",".join(sorted(hub.scopes)))
 
     def _record(self, method: str, args: Json, body: Json, status: int) -> None:
-        self.hub.calls.append(Call(method, {k: v for k, v in args.items() if k != "token"}, body, status))
+        shown = {k: v for k, v in args.items() if k not in ("token", "client_secret")}
+        self.hub.calls.append(Call(method, shown, body, status))
         self.hub.space.touch()
 
     async def respond(self, request: Request) -> Response:
@@ -196,3 +202,12 @@ async def arguments(request: Request) -> Json:
 def _token(request: Request, args: Json) -> str:
     bearer = request.headers.get("authorization", "")
     return bearer[7:] if bearer.startswith("Bearer ") else str(args.get("token") or "")
+
+
+def _basic(request: Request) -> Json:
+    """The app's own name and secret, as a header."""
+    kind, _, text = request.headers.get("authorization", "").partition(" ")
+    if kind != "Basic":
+        return {}
+    name, _, secret = base64.b64decode(text).decode().partition(":")
+    return {"client_id": name, "client_secret": secret}

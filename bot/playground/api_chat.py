@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.playground.blocks import problems
 from bot.playground.hub import Hub, ResponseUrl
-from bot.playground.state import APP_ID, BOT_ID, BOT_USER, TEAM, Channel, Json, Message, Refused
+from bot.playground.state import APP_ID, BOT_ID, BOT_USER, Channel, Json, Message, Refused
 
 MAX_TEXT, MAX_UPDATE, MAX_METADATA = 40_000, 4_000, 8_000
 
@@ -30,7 +30,7 @@ def truth(value: object) -> bool:
 
 def target(hub: Hub, args: Json) -> Channel:
     """The conversation to write in, or Slack's reason why not."""
-    channel = hub.space.channel(str(args.get("channel") or ""))
+    channel = hub.room(args.get("channel"))
     if BOT_USER not in channel.members:
         if channel.is_private:
             raise Refused("channel_not_found")
@@ -98,7 +98,7 @@ def parent(channel: Channel, thread_ts: object) -> Message | None:
 
 
 def bot_body(hub: Hub, body: Json) -> Json:
-    return {"type": "message", "user": BOT_USER, "bot_id": BOT_ID, "app_id": APP_ID, "team": TEAM,
+    return {"type": "message", "user": BOT_USER, "bot_id": BOT_ID, "app_id": APP_ID, "team": hub.team,
             "ts": hub.space.new_ts(), **body}  # fmt: skip
 
 
@@ -185,7 +185,7 @@ def post_ephemeral(hub: Hub, args: Json) -> Json:
 
 
 def get_permalink(hub: Hub, args: Json) -> Json:
-    channel = hub.space.channel(str(args.get("channel") or ""))
+    channel = hub.room(args.get("channel"))
     message = channel.messages.get(str(args.get("message_ts")))
     if message is None:
         raise Refused("message_not_found")

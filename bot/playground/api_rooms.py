@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bot.playground.api_chat import truth
 from bot.playground.hub import Hub
-from bot.playground.state import APP_ID, BOT_ID, BOT_USER, TEAM, Channel, Json, Message, Refused
+from bot.playground.state import APP_ID, BOT_ID, BOT_USER, Channel, Json, Message, Refused
 
 
 def auth_test(hub: Hub, args: Json) -> Json:
-    return {"ok": True, "url": f"{hub.url}/", "team": "Local Slack", "user": "mend", "team_id": TEAM,
+    return {"ok": True, "url": f"{hub.url}/", "team": hub.space.teams[hub.team], "user": "mend", "team_id": hub.team,
             "user_id": BOT_USER, "bot_id": BOT_ID, "app_id": APP_ID, "is_enterprise_install": False}  # fmt: skip
 
 
@@ -18,7 +18,7 @@ def open_connection(hub: Hub, args: Json) -> Json:
 
 
 def readable(hub: Hub, args: Json) -> Channel:
-    channel = hub.space.channel(str(args.get("channel") or ""))
+    channel = hub.room(args.get("channel"))
     if channel.is_private and BOT_USER not in channel.members:
         raise Refused("channel_not_found")
     return channel
@@ -96,7 +96,7 @@ def replies(hub: Hub, args: Json) -> Json:
 
 def user_info(hub: Hub, args: Json) -> Json:
     user = hub.space.user(str(args.get("user") or ""))
-    return {"ok": True, "user": user.as_json("users:read.email" in hub.scopes)}
+    return {"ok": True, "user": user.as_json("users:read.email" in hub.scopes, hub.team)}
 
 
 def user_list(hub: Hub, args: Json) -> Json:

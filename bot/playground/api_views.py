@@ -9,7 +9,7 @@ from typing import Literal
 from bot.playground.api_chat import decoded, with_ids
 from bot.playground.blocks import problems
 from bot.playground.hub import Hub
-from bot.playground.state import APP_ID, BOT_ID, TEAM, Json, Refused
+from bot.playground.state import APP_ID, BOT_ID, Json, Refused
 
 MAX_STACK = 3
 
@@ -30,11 +30,11 @@ def build(hub: Hub, view: Json, user: str, old: Json | None = None) -> Json:
     made = {
         "private_metadata": "", "callback_id": "", "title": None, "close": None, "submit": None,
         "clear_on_close": False, "notify_on_close": False, "external_id": "",
-        **view, "id": view_id, "team_id": TEAM, "blocks": blocks, "state": {"values": {}},
+        **view, "id": view_id, "team_id": hub.team, "blocks": blocks, "state": {"values": {}},
         "hash": f"{int(time.time())}.{hashlib.sha256(hub.space.new_ts().encode()).hexdigest()[:8]}",
         "root_view_id": old["root_view_id"] if old else view_id,
         "previous_view_id": old["previous_view_id"] if old else None,
-        "app_id": APP_ID, "bot_id": BOT_ID, "app_installed_team_id": TEAM,
+        "app_id": APP_ID, "bot_id": BOT_ID, "app_installed_team_id": hub.team,
     }  # fmt: skip
     _external_id_is_free(hub, made)
     with hub.space.lock:

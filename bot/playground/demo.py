@@ -16,12 +16,13 @@ from .provider_state import ProviderState
 class Demo:
     """The demo database and the demo provider, with the connections that use them."""
 
-    def __init__(self, admin_url: str, data_dir: str | Path) -> None:
+    def __init__(self, admin_url: str, data_dir: str | Path, hba_file: Path | None = None) -> None:
+        """`hba_file`: where we reach the server's file when the server knows it by a path of its own."""
         self.folder = Path(data_dir).expanduser().resolve() / "demo"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = ProviderState()
         self.provider = DemoProvider(state)
-        self.database = DemoDatabase(admin_url)
+        self.database = DemoDatabase(admin_url, hba_file)
         self._files = {
             name: self._write(name, value)
             for name, value in {
@@ -30,6 +31,7 @@ class Demo:
                 "hubspot_token": state.hubspot_token,
                 "github_token": state.github_token,
                 "stripe_key": state.stripe_key,
+                "hubspot_client_secret": state.client_secret,
             }.items()
         }
 
@@ -55,7 +57,21 @@ class Demo:
             "github-org": self._http(
                 "github", {"access_token": "github_token"}, "repositories teams", organization="acme"
             ),
-            "payments": self._http("stripe", {"api_key": "stripe_key"}, "charges customers invoices"),
+            "payments": self._http(
+                "stripe", {"api_key": "stripe_key"}, "charges customers invoices", environment="test"
+            ),
+        }
+
+    def registrations(self) -> dict[str, dict[str, str]]:
+        """The `oauth` of `mend.yml`, once started."""
+        url = f"{self.provider.url}/hubspot/oauth"
+        return {
+            "hubspot": {
+                "client_id": self.provider.state.client_id,
+                "client_secret": self._reference("hubspot_client_secret"),
+                "authorize_url": f"{url}/authorize",
+                "token_url": f"{url}/v3/token",
+            }
         }
 
     def actions(self) -> list[DemoAction]:
@@ -69,8 +85,10 @@ class Demo:
                 "warehouse-password",
                 "warehouse",
                 "Put the old password back",
-                f"Somebody changed the password of {WAREHOUSE} to {database.changed_password}. Give Mend the new one, "
-                "or put the old one back.",
+                lambda: (
+                    f"Somebody changed the password of {WAREHOUSE} to {database.changed_password}. "
+                    "Give Mend the new one, or put the old one back."
+                ),
                 database.warehouse_broken,
                 database.restore_password,
                 database.change_password,
@@ -93,8 +111,12 @@ class Demo:
                 "hubspot-token",
                 "hubspot-prod",
                 "Reinstate the access token",
-                "The private app's token was revoked in HubSpot.",
-                lambda: state.hubspot_revoked,
+                lambda: (
+                    "The private app's token was revoked in HubSpot; the new one is "
+                    f"{state.hubspot_rotated}. Give Mend the new one, authorize it again from the thread, or "
+                    "reinstate the old one."
+                ),
+                lambda: state.hubspot_revoked and not state.hubspot_new_in_use and not state.grants,
                 provider.restore_hubspot_token,
                 provider.revoke_hubspot_token,
             ),

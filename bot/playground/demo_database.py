@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from .demo_relay import Relay
+from .demo_relay import OWN, Relay
 
 DATABASE = "mend_demo"
 WAREHOUSE = "stitch_warehouse"
@@ -47,13 +47,14 @@ def hba_with_passwords(text: str) -> str:
 class DemoDatabase:
     """`mend_demo` on a given server, reached by host and port."""
 
-    def __init__(self, admin_url: str, warehouse_password: str = "", billing_password: str = "") -> None:
+    def __init__(self, admin_url: str, hba_file: Path | None = None) -> None:
         # Drivers of other libraries may be named in the scheme: postgresql+psycopg://
         self._admin = conninfo_to_dict(re.sub(r"^postgres(ql)?\+\w+://", "postgresql://", admin_url))
-        self.warehouse_password = warehouse_password or secrets.token_urlsafe(12)
-        self.billing_password = billing_password or secrets.token_urlsafe(12)
+        self.warehouse_password = secrets.token_urlsafe(12)
+        self.billing_password = secrets.token_urlsafe(12)
         self.changed_password = secrets.token_urlsafe(9)
         self.host, self.port = "127.0.0.1", 0
+        self._hba_file = hba_file
         self._relay: Relay | None = None
 
     def start(self) -> None:
@@ -84,15 +85,22 @@ class DemoDatabase:
         return self._refusal(user, password) is None
 
     def warehouse_broken(self) -> bool:
-        return not self.accepts(WAREHOUSE, self.warehouse_password)
+        """Neither the old password works nor did the last login: whoever has the new one is let in."""
+        let_in = bool(self._relay and self._relay.accepted.get(WAREHOUSE))
+        return not (let_in or self.accepts(WAREHOUSE, self.warehouse_password))
 
     def restore_password(self) -> None:
         with self._connect() as admin:
             self._set_password(admin, WAREHOUSE, self.warehouse_password)
 
     def change_password(self) -> None:
+        """To one that nobody has yet."""
+        if self.accepts(WAREHOUSE, self.changed_password):
+            self.changed_password = secrets.token_urlsafe(9)
         with self._connect() as admin:
             self._set_password(admin, WAREHOUSE, self.changed_password)
+        if self._relay:
+            self._relay.accepted.pop(WAREHOUSE, None)
 
     def billing_broken(self) -> bool:
         with self._connect(DATABASE) as admin:
@@ -126,7 +134,7 @@ class DemoDatabase:
 
     def _enforce_passwords(self, admin: psycopg.Connection[tuple[Any, ...]]) -> None:
         row = admin.execute("SHOW hba_file").fetchone()
-        path = Path(str(row[0]) if row else "")
+        path = self._hba_file or Path(str(row[0]) if row else "")
         try:
             text = path.read_text(encoding="utf-8")
             wanted = hba_with_passwords(text)
@@ -147,7 +155,13 @@ class DemoDatabase:
     def _refusal(self, user: str, password: str) -> str | None:
         try:
             psycopg.connect(
-                host=self.host, port=self.port, dbname=DATABASE, user=user, password=password, connect_timeout=10
+                host=self.host,
+                port=self.port,
+                dbname=DATABASE,
+                user=user,
+                password=password,
+                connect_timeout=10,
+                application_name=OWN,
             ).close()
         except psycopg.OperationalError as error:
             return str(error)

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 CANCEL, SSL, GSS = 80877102, 80877103, 80877104
 LONGEST_STARTUP = 10_000
 STARTUP_SECONDS = 30
+# AuthenticationOk, and the refusal of a login: https://www.postgresql.org/docs/current/protocol-message-formats.html
+LOGGED_IN, REFUSED = re.compile(rb"R\0\0\0\x08\0\0\0\0"), re.compile(rb"E....SFATAL\0VFATAL\0C28", re.S)
+OWN = "demo-panel"
 
 
 def startup_parameters(body: bytes) -> dict[str, str]:
@@ -34,9 +38,12 @@ def refusal(user: str, database: str) -> bytes:
     return b"E" + struct.pack("!I", len(body) + 4) + body
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, see: Callable[[bytes], None] = lambda data: None
+) -> None:
     with contextlib.suppress(OSError):
         while data := await reader.read(65536):
+            see(data)
             writer.write(data)
             await writer.drain()
     with contextlib.suppress(OSError, RuntimeError):
@@ -50,6 +57,8 @@ class Relay:
         self.socket_path = socket_path
         self.roles = frozenset(roles)
         self.port = 0
+        # Whether the last login of a role was accepted, the demo's own looks aside.
+        self.accepted: dict[str, bool] = {}
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="demo-relay", daemon=True)
         self._ready: Future[int] = Future()
@@ -113,4 +122,10 @@ class Relay:
         from_server, to_server = await asyncio.open_unix_connection(self.socket_path)
         to_server.write(packet)
         await to_server.drain()
-        await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer))
+        given = startup_parameters(packet[8:])
+
+        def see(data: bytes) -> None:
+            if given.get("application_name") != OWN and (said := LOGGED_IN.search(data) or REFUSED.match(data)):
+                self.accepted[given.get("user", "")] = said.re is LOGGED_IN
+
+        await asyncio.gather(_pump(reader, to_server), _pump(from_server, writer, see))

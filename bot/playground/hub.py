@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from bot.playground.courier import Courier, Delivery
 from bot.playground.faults import Faults
 from bot.playground.http_events import HttpEvents
+from bot.playground.oauth import OAuthApp
+from bot.playground.openid import OpenIdSide
 from bot.playground.socket_mode import SocketMode
 from bot.playground.state import APP_ID, BOT_ID, BOT_USER, SLACKBOT, TEAM, Channel, Json, Message, Refused, Workspace
 
@@ -61,6 +63,12 @@ class Hub:
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
         self.echo_own = True
+        # Which workspace each bot token belongs to, and the one whose call is being answered.
+        self.tokens = {self.bot_token: TEAM}
+        self.team = TEAM
+        self.revoked: set[str] = set()
+        self.oauth = OAuthApp()
+        self.openid = OpenIdSide()
         self.url = ""
         self.public_url = ""
         self.courier = Courier(self._transport)
@@ -69,6 +77,13 @@ class Hub:
 
     def _transport(self) -> SocketMode | HttpEvents:
         return self.http or self.sockets
+
+    def room(self, channel_id: object) -> Channel:
+        """A conversation, as far as the token in use reaches."""
+        channel = self.space.channel(str(channel_id or ""))
+        if channel.team != self.team:
+            raise Refused("channel_not_found")
+        return channel
 
     def trigger(self, user: str) -> str:
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
@@ -98,14 +113,15 @@ class Hub:
     def call_app(self, kind: str, payload: Json, **more: object) -> Delivery:
         return self.courier.send(Delivery(kind, payload, **more))  # type: ignore[arg-type]
 
-    def event(self, event: Json, channel: Channel | None, name: str) -> Delivery | None:
+    def event(self, event: Json, channel: Channel | None, name: str, team: str = TEAM) -> Delivery | None:
         """Events reach the app when it subscribed to them and sits in the conversation."""
         if name not in self.subscriptions or (channel is not None and BOT_USER not in channel.members):
             return None
-        authorization = {"enterprise_id": None, "team_id": TEAM, "user_id": BOT_USER, "is_bot": True,
+        team = channel.team if channel else team
+        authorization = {"enterprise_id": None, "team_id": team, "user_id": BOT_USER, "is_bot": True,
                          "is_enterprise_install": False}  # fmt: skip
         return self.call_app("events_api", {
-            "token": TOKEN, "team_id": TEAM, "context_team_id": TEAM, "context_enterprise_id": None,
+            "token": TOKEN, "team_id": team, "context_team_id": team, "context_enterprise_id": None,
             "api_app_id": APP_ID, "event": event, "type": "event_callback", "event_id": self.space.new_id("Ev"),
             "event_time": int(time.time()), "authorizations": [authorization],
             "is_ext_shared_channel": bool(channel and channel.is_ext_shared),

@@ -22,15 +22,17 @@ class ModalPeople(People):
             raise Refused("view_not_found")
         return view
 
+    def _in_view(self, kind: str, user: str, view: Json) -> Json:
+        return self._interactive(kind, self.hub.space.user(user), view["app_installed_team_id"])
+
     def press_in_view(self, action_id: str, user: str = "U0ALICE", value: Any = None, block_id: str | None = None,
                       state: Json | None = None, home: bool = False) -> Delivery:  # fmt: skip
         with self.hub.space.lock:
-            who = self.hub.space.user(user)
             view = self.hub.space.homes[user] if home else self._top(user)
             spot, element = interaction.find(view["blocks"], action_id, block_id, value)
             values = {"values": interaction.state(view["blocks"], state or {})}
             payload = {
-                **self._interactive("block_actions", who), "view": {**view, "state": values},
+                **self._in_view("block_actions", user, view), "view": {**view, "state": values},
                 "container": {"type": "view", "view_id": view["id"]},
                 "actions": [interaction.action(spot, element, value, self.hub.space.new_ts())],
             }  # fmt: skip
@@ -47,7 +49,7 @@ class ModalPeople(People):
             if space.view_errors[view["id"]]:
                 return None
             view["state"] = {"values": filled}
-            payload = {**self._interactive("view_submission", space.user(user)), "view": dict(view),
+            payload = {**self._in_view("view_submission", user, view), "view": dict(view),
                        "response_urls": []}  # fmt: skip
         trouble = {"": "We had some trouble connecting. Try again?"}
         return self.hub.call_app(
@@ -86,7 +88,7 @@ class ModalPeople(People):
             self.hub.space.touch()
             if not view["notify_on_close"]:
                 return None
-            payload = {**self._interactive("view_closed", self.hub.space.user(user)), "view": dict(view),
+            payload = {**self._in_view("view_closed", user, view), "view": dict(view),
                        "is_cleared": clear}  # fmt: skip
             del payload["trigger_id"]
         return self.hub.call_app("interactive", payload)

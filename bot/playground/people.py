@@ -8,9 +8,9 @@ from typing import Any
 from bot.playground import api_chat, interaction, typed
 from bot.playground.courier import Delivery
 from bot.playground.hub import TOKEN, Hub, ResponseUrl
-from bot.playground.state import APP_ID, BOT_USER, TEAM, Channel, Json, Message, Refused, User
+from bot.playground.state import APP_ID, BOT_USER, Channel, Json, Message, Refused, User
 
-TEAM_JSON = {"id": TEAM, "domain": "local-slack"}
+DOMAIN = "local-slack"
 
 
 class People:
@@ -21,7 +21,7 @@ class People:
         """People reach the conversations they are in; staff walk into public channels freely."""
         who, where = self.hub.space.user(user), self.hub.space.channel(channel)
         if user not in where.members:
-            if where.is_private or where.is_im or who.is_stranger or who.is_restricted:
+            if where.is_private or where.is_im or who.team_id != where.team or who.is_restricted:
                 raise Refused("not_in_channel", [f"{who.real_name} is not in {where.name or where.id}"])
             where.members.add(user)
         if where.is_archived:
@@ -39,7 +39,7 @@ class People:
             body: Json = {"type": "message", "user": user, "text": sent, "ts": hub.space.new_ts(),
                           "client_msg_id": str(uuid.uuid4()), "team": who.team_id,
                           "blocks": typed.rich(sent)}  # fmt: skip
-            if who.is_stranger:
+            if who.team_id != where.team:
                 body.update(user_team=who.team_id, source_team=who.team_id)
             if root is not None:
                 body.update(thread_ts=root.ts, parent_user_id=root.body.get("user"))
@@ -99,7 +99,7 @@ class People:
         with hub.space.lock:
             who, where = self._at(user, channel)
             name, _, text = line.strip().partition(" ")
-            if (refusal := self._refusal(name, who, thread_ts)) is not None:
+            if (refusal := self._refusal(name, who, where, thread_ts)) is not None:
                 hub.slackbot(where, user, refusal, thread_ts)
                 return None
             if name == "/invite":
@@ -108,7 +108,7 @@ class People:
                 return None
             link = hub.response_url(where.id, user)
             payload = {
-                "token": TOKEN, "team_id": TEAM, "team_domain": "local-slack", "channel_id": where.id,
+                "token": TOKEN, "team_id": where.team, "team_domain": DOMAIN, "channel_id": where.id,
                 "channel_name": "directmessage" if where.is_im else where.name, "user_id": user,
                 "user_name": who.name, "command": name, "text": text.strip(), "api_app_id": APP_ID,
                 "is_enterprise_install": "false", "response_url": link, "trigger_id": hub.trigger(user),
@@ -117,13 +117,13 @@ class People:
         return hub.call_app("slash_commands", payload, accepts_response=True, on_failure=failed,
                             on_ack=lambda body: self._ack_message(link, body))  # fmt: skip
 
-    def _refusal(self, name: str, who: User, thread_ts: str | None) -> str | None:
+    def _refusal(self, name: str, who: User, where: Channel, thread_ts: str | None) -> str | None:
         if name not in self.hub.commands and name != "/invite":
             return f"{name} is not a valid command. In Slack, all messages that start with the \"/\" character are " \
                    "interpreted as commands."  # fmt: skip
         if thread_ts:
             return f"{name} is not supported in threads. Sorry!"
-        if who.is_stranger and name != "/invite":
+        if who.team_id != where.team and name != "/invite":
             return f"{name} can be used by people of this workspace only."
         return None
 
@@ -154,7 +154,7 @@ class People:
             thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
             hidden = bool(message.body.get("is_ephemeral"))
             payload = {
-                **self._interactive("block_actions", who), "message": dict(message.body),
+                **self._interactive("block_actions", who, where.team), "message": dict(message.body),
                 "container": {"type": "message", "message_ts": ts, "channel_id": where.id, "is_ephemeral": hidden,
                               **thread},
                 "channel": {"id": where.id, "name": "directmessage" if where.is_im else where.name},
@@ -173,8 +173,9 @@ class People:
             raise Refused("message_not_found")
         return message
 
-    def _interactive(self, kind: str, who: User) -> Json:
-        return {"type": kind, "team": TEAM_JSON, "api_app_id": APP_ID, "token": TOKEN, "enterprise": None,
+    def _interactive(self, kind: str, who: User, team: str) -> Json:
+        return {"type": kind, "team": {"id": team, "domain": DOMAIN}, "api_app_id": APP_ID, "token": TOKEN,
+                "enterprise": None,
                 "user": {"id": who.id, "username": who.name, "name": who.name, "team_id": who.team_id},
                 "trigger_id": self.hub.trigger(who.id), "is_enterprise_install": False}  # fmt: skip
 
@@ -194,7 +195,7 @@ class People:
             if callback_id not in hub.shortcuts:
                 raise Refused("no_such_shortcut")
             payload = {
-                **self._interactive("message_action", who), "callback_id": callback_id,
+                **self._interactive("message_action", who, where.team), "callback_id": callback_id,
                 "action_ts": hub.space.new_ts(), "message_ts": ts, "message": dict(message.body),
                 "channel": {"id": where.id, "name": "directmessage" if where.is_im else where.name},
                 "response_url": hub.response_url(where.id, user, ts, message.thread_ts),
@@ -207,4 +208,4 @@ class People:
                        "event_ts": space.new_ts()}  # fmt: skip
         if tab == "home" and user in space.homes:
             event["view"] = dict(space.homes[user])
-        return self.hub.event(event, None, "app_home_opened")
+        return self.hub.event(event, None, "app_home_opened", space.user(user).team_id)

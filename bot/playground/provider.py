@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import uuid
 
 import uvicorn
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.routing import Mount
 
 from .provider_github import GitHub
 from .provider_hubspot import HubSpot
+from .provider_sign_in import SignIn
 from .provider_state import GITHUB_SCOPES, ProviderState
 from .provider_status import StatusPages
 from .provider_stripe import Stripe
@@ -23,7 +25,7 @@ def provider_app(state: ProviderState) -> Starlette:
     """The whole provider as one application."""
     return Starlette(
         routes=[
-            Mount("/hubspot", routes=HubSpot(state).routes()),
+            Mount("/hubspot", routes=[*SignIn(state).routes(), *HubSpot(state).routes()]),
             Mount("/github", routes=GitHub(state).routes()),
             Mount("/stripe", routes=Stripe(state).routes()),
             Mount("/status", routes=StatusPages(state).routes()),
@@ -70,7 +72,11 @@ class DemoProvider:
         self._server = self._thread = self._socket = None
 
     def revoke_hubspot_token(self) -> None:
-        self.state.hubspot_revoked = True
+        """Of a token that is in use, too: the next one is another."""
+        if self.state.hubspot_new_in_use:
+            self.state.hubspot_rotated = f"pat-na1-{uuid.uuid4()}"
+        self.state.hubspot_revoked, self.state.hubspot_new_in_use = True, False
+        self.state.grants.clear()
 
     def restore_hubspot_token(self) -> None:
         self.state.hubspot_revoked = False

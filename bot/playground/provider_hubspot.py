@@ -62,6 +62,10 @@ def _record(number: int, properties: dict[str, str]) -> dict[str, Any]:
     return {"id": str(number), "properties": full, "createdAt": moment, "updatedAt": moment, "archived": False}
 
 
+def _token(request: Request) -> str:
+    return request.headers.get("authorization", "").partition(" ")[2].strip()
+
+
 class HubSpot:
     """The routes of one HubSpot account."""
 
@@ -70,8 +74,7 @@ class HubSpot:
 
     def _refused(self, request: Request) -> Response | None:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        known = kind.lower() == "bearer" and token.strip() == self.state.hubspot_token
-        if known and not self.state.hubspot_revoked:
+        if kind.lower() == "bearer" and self.state.hubspot_accepts(token.strip()):
             return None
         return _error(401, NO_CREDENTIALS, "INVALID_AUTHENTICATION")
 
@@ -101,7 +104,7 @@ class HubSpot:
         if kind not in OBJECTS and kind not in OTHER_OBJECTS:
             return _error(400, f"Unable to infer object type from: {kind}", "VALIDATION_ERROR")
         scope = "tickets" if kind == "tickets" else f"crm.objects.{kind}.read"
-        if scope not in self.state.hubspot_scopes:
+        if scope not in self.state.hubspot_scopes_of(_token(request)):
             return _missing(scope)
         return self._page(request, [_record(n, p) for n, p in enumerate(OBJECTS.get(kind, []), 1)])
 
@@ -125,7 +128,7 @@ class HubSpot:
         token = sent.get("tokenKey") if isinstance(sent, dict) else None
         if not isinstance(token, str):
             return _error(400, "Invalid input JSON: tokenKey is required", "VALIDATION_ERROR")
-        if token != self.state.hubspot_token or self.state.hubspot_revoked:
+        if not self.state.hubspot_accepts(token):
             return _error(401, NO_CREDENTIALS, "INVALID_AUTHENTICATION")
         scopes = sorted(self.state.hubspot_scopes)
         return _answer({"userId": 1234567, "hubId": PORTAL, "appId": 2011410, "scopes": scopes})

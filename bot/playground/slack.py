@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from bot.playground import oauth, openid
 from bot.playground.actions import DemoAction
 from bot.playground.api import WebApi
 from bot.playground.courier import Delivery
@@ -33,6 +35,10 @@ class LocalSlack(ModalPeople):
         self.app = Starlette(lifespan=self._lifespan, routes=[
             Route("/api/{method}", api.serve, methods=["GET", "POST"]),
             Route("/response/{key}", api.respond, methods=["POST"]),
+            Route("/oauth/v2/authorize", partial(oauth.authorize, self.hub)),
+            Route("/openid/connect/authorize", partial(openid.authorize, self.hub)),
+            Route("/openid/connect/keys", partial(openid.keys, self.hub)),
+            Route("/.well-known/openid-configuration", partial(openid.discovery, self.hub)),
             WebSocketRoute("/link/", self.hub.sockets.serve),
             *self.page.routes(),
             Mount("/static", StaticFiles(directory=STATIC)),
@@ -57,6 +63,13 @@ class LocalSlack(ModalPeople):
     @property
     def api_url(self) -> str:
         return self.hub.url + "/api/"
+
+    def environment(self, *redirect_urls: str) -> dict[str, str]:
+        """What a developer would copy from the app's settings, for Socket Mode; the redirect URLs are entered there."""
+        app = self.hub.oauth
+        app.redirect_urls.extend(redirect_urls)
+        tokens = {"SLACK_BOT_TOKEN": self.bot_token, "SLACK_APP_TOKEN": self.app_token, "SLACK_API_URL": self.api_url}
+        return {**tokens, "SLACK_CLIENT_ID": app.client_id, "SLACK_CLIENT_SECRET": app.client_secret}
 
     @property
     def request_url(self) -> str | None:

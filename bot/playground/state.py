@@ -41,21 +41,22 @@ class User:
     is_admin: bool = False
     is_restricted: bool = False
     is_bot: bool = False
+    deleted: bool = False
     color: str = "4a154b"
 
     @property
     def is_stranger(self) -> bool:
         return self.team_id != TEAM
 
-    def as_json(self, with_email: bool = True) -> Json:
+    def as_json(self, with_email: bool = True, seen_from: str = TEAM) -> Json:
         profile: Json = {"real_name": self.real_name, "display_name": self.name, "title": self.title}
         if with_email and not self.is_bot:
             profile["email"] = f"{self.name}@example.com"
         return {
             "id": self.id, "team_id": self.team_id, "name": self.name, "real_name": self.real_name,
-            "deleted": False, "color": self.color, "tz": "Etc/UTC", "tz_offset": 0, "locale": "en-US",
+            "deleted": self.deleted, "color": self.color, "tz": "Etc/UTC", "tz_offset": 0, "locale": "en-US",
             "is_admin": self.is_admin, "is_owner": False, "is_restricted": self.is_restricted,
-            "is_ultra_restricted": False, "is_stranger": self.is_stranger, "is_bot": self.is_bot,
+            "is_ultra_restricted": False, "is_stranger": self.team_id != seen_from, "is_bot": self.is_bot,
             "is_app_user": False, "profile": profile,
         }  # fmt: skip
 
@@ -89,6 +90,7 @@ class Channel:
     messages: dict[str, Message] = field(default_factory=dict)
     ephemerals: list[Message] = field(default_factory=list)
     im_user: str = ""
+    team: str = TEAM
 
     @property
     def kind(self) -> str:
@@ -99,13 +101,13 @@ class Channel:
     def as_json(self) -> Json:
         if self.is_im:
             return {"id": self.id, "is_im": True, "is_channel": False, "user": self.im_user, "is_archived": False,
-                    "context_team_id": TEAM, "is_ext_shared": False}  # fmt: skip
+                    "context_team_id": self.team, "is_ext_shared": False}  # fmt: skip
         return {
             "id": self.id, "name": self.name, "is_channel": not self.is_private, "is_group": self.is_private,
             "is_im": False, "is_mpim": False, "is_private": self.is_private, "is_archived": self.is_archived,
             "is_general": self.id == "C0GENERAL", "is_shared": self.is_ext_shared,
             "is_ext_shared": self.is_ext_shared, "is_org_shared": False, "is_member": BOT_USER in self.members,
-            "context_team_id": TEAM, "name_normalized": self.name, "num_members": len(self.members),
+            "context_team_id": self.team, "name_normalized": self.name, "num_members": len(self.members),
         }  # fmt: skip
 
 
@@ -122,6 +124,7 @@ class Workspace:
         self.modals: dict[str, list[str]] = {}
         self.view_errors: dict[str, dict[str, str]] = {}
         self.homes: dict[str, Json] = {}
+        self.teams = {TEAM: "Local Slack"}
         self.groups: dict[str, list[str]] = {"S0DATA": ["U0BOB"]}
         _furnish(self)
 
@@ -160,7 +163,8 @@ class Workspace:
             self.users[user.id] = user
             if not user.is_bot and user.id != SLACKBOT:
                 dm = "D" + user.id[1:]
-                self.channels[dm] = Channel(dm, is_im=True, im_user=user.id, members={user.id, BOT_USER})
+                home = user.team_id if user.team_id in self.teams else TEAM
+                self.channels[dm] = Channel(dm, is_im=True, im_user=user.id, members={user.id, BOT_USER}, team=home)
         return user
 
     def add_channel(self, channel: Channel) -> Channel:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rapidfuzz import fuzz, process
-
 from bot.settings import Settings
+from flows.core.explain import Diagnosis
 from flows.core.sheet import sheet
 
 VERBS = frozenset({"status", "resume", "help"})
@@ -23,6 +24,7 @@ class Wish:
     connection: str = ""
     asked: str = ""
     near: tuple[str, ...] = ()
+    route: str = ""
 
 
 def wish(text: str, settings: Settings) -> Wish:
@@ -35,6 +37,10 @@ def wish(text: str, settings: Settings) -> Wish:
     names = {name.lower(): name for name in settings.connections}
     if asked.lower() in names:
         return Wish("open", names[asked.lower()], asked)
+    if asked.lower().startswith("rotate ") and (meant := wish(asked[7:], settings)).verb == "open":
+        return Wish("open", meant.connection, asked, route="mend_rotate")
+    from rapidfuzz import fuzz, process  # 40 ms and 1 MiB that only a misspelt name needs
+
     found = process.extract(asked.lower(), list(names), scorer=fuzz.ratio, limit=4, score_cutoff=CLOSE)
     sure = [n for n, score, _ in found if score >= SURE]
     if len(sure) == 1:
@@ -54,6 +60,40 @@ def of_connection(settings: Settings, name: str) -> dict[str, Any]:
 
 
 def named_in(text: str, settings: Settings) -> str:
-    """The one connection that a text names, else ''."""
-    found = [name for name in settings.connections if name.lower() in text.lower()]
+    """The one connection that a text names, else ''. An alert writes "Shop EU" for shop_eu."""
+    words = f" {_words(text)} "
+    found = [name for name in settings.connections if f" {_words(name)} " in words]
+    # "Shop EU" names shop_eu and not shop.
+    longest = [one for one in found if not any(one != more and _words(one) in _words(more) for more in found)]
+    return longest[0] if len(longest) == 1 else ""
+
+
+def only_one_of(connector: str | None, settings: Settings) -> str:
+    """The connection of a connector that has just one, else ''."""
+    found = [name for name, one in settings.connections.items() if connector and sheet(one.connector).key == connector]
     return found[0] if len(found) == 1 else ""
+
+
+def connection_of(found: Diagnosis, text: str, settings: Settings) -> str:
+    """The connection of mend.yml that a text is about, as far as it can be told, else ''."""
+    if not settings.connections:
+        return ""
+    return named_in(found.connection, settings) or named_in(text, settings) or only_one_of(found.connector, settings)
+
+
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"[^\W_]+", text.lower()))
+
+
+def typed(body: Mapping[str, Any]) -> str:
+    """The same command of the same person in the same place."""
+    words = " ".join(str(body.get("text") or "").split()).lower()[:80]
+    return ":".join(("typed", *(str(body.get(k, "")) for k in ("team_id", "channel_id", "user_id")), words))
+
+
+def all_text(message: Mapping[str, Any]) -> str:
+    """The text of a message with its attachments, at most 20,000 characters."""
+    parts = [str(message.get("text") or "")]
+    for attachment in message.get("attachments") or []:
+        parts.extend(str(attachment.get(k) or "") for k in ("title", "text", "fallback"))
+    return "\n".join(parts)[:20_000]

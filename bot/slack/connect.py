@@ -15,13 +15,17 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.errors import SlackApiError
+from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.environment import Environment
 from bot.settings import Settings
 from bot.slack.listeners import Listeners
+from bot.slack.sender import Sender
 from bot.store import Store
+from messages import render
 
 log = logging.getLogger("mend.slack")
 
@@ -36,45 +40,73 @@ class SlackSide:
 
     store: Store
     settings: Callable[[], Settings]
-    bot_token: str
-    app_token: str
-    signing_secret: str
-    base_url: str
+    env: Environment
     who: dict[str, Any] = field(default_factory=dict)
     handler: AsyncSocketModeHandler | None = None
     session: aiohttp.ClientSession | None = None
     http: AsyncSlackRequestHandler | None = None
+    sender: Sender | None = None
 
     async def start(self) -> None:
-        # Bolt switches into its OAuth mode and drops the token when it finds these two.
+        # Bolt takes these two for itself: a default OAuth mode that keeps tokens in files.
         for name in ("SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"):
             os.environ.pop(name, None)
         self.session = aiohttp.ClientSession()
-        client = AsyncWebClient(token=self.bot_token, base_url=self.base_url, session=self.session)
-        await self._sign_in(client)
-
-        async def authorize(context: AsyncBoltContext) -> AuthorizeResult:  # Bolt cannot call a bound method here
-            return self._authorized()
-
+        client = AsyncWebClient(base_url=self.env.slack_api_url, session=self.session)
+        if self.env.slack_bot_token:
+            await self._sign_in(client)
+        quiet = logging.getLogger("mend.bolt")
+        quiet.setLevel(logging.ERROR)
         app = AsyncApp(
             client=client,
-            signing_secret=self.signing_secret or "none",
+            signing_secret=self.env.slack_signing_secret or "none",
             process_before_response=True,
-            authorize=authorize,
-            request_verification_enabled=bool(self.signing_secret),
+            request_verification_enabled=bool(self.env.slack_signing_secret),
+            # Bolt warns at every start that `authorize` replaces the token, which is what we want.
+            logger=quiet,
+            user_facing_authorize_error_message=render.ephemeral("not_installed", {})["text"],
+            **self._authorization(client),
         )
-        Listeners(self.store, self.settings, lambda: str(self.who.get("user_id", ""))).attach(app)
-        if self.app_token:
-            self.handler = AsyncSocketModeHandler(
-                app, self.app_token, web_client=AsyncWebClient(token=self.app_token, base_url=self.base_url)
-            )
+        self.sender = Sender(self._token_of, self.env.slack_api_url)
+        Listeners(self.store, self.settings, self.sender).attach(app)
+        if self.env.slack_app_token:
+            token, base = self.env.slack_app_token, self.env.slack_api_url
+            self.handler = AsyncSocketModeHandler(app, token, web_client=AsyncWebClient(token=token, base_url=base))
             await self.handler.connect_async()  # type: ignore[no-untyped-call]
         else:
             self.http = AsyncSlackRequestHandler(app)
 
+    async def _token_of(self, team: str) -> str:
+        own = self.env.slack_bot_token
+        if not self.env.many_workspaces:
+            return own
+        from bot.slack.installs import Installs
+
+        return await Installs(self.store).token_of(team, own)
+
+    def _authorization(self, client: AsyncWebClient) -> dict[str, Any]:
+        """Whose token a request is answered with."""
+        if self.env.many_workspaces:
+            from bot.slack.installs import Installs
+            from bot.slack.oauth import oauth_flow
+
+            return {"oauth_flow": oauth_flow(Installs(self.store, self._own_bot()), self.env, client)}
+
+        async def authorize(context: AsyncBoltContext) -> AuthorizeResult:  # Bolt cannot call a bound method here
+            return self._authorized()
+
+        return {"authorize": authorize}
+
+    def _own_bot(self) -> Bot | None:
+        if not self.who:
+            return None
+        ids = {"bot_id": self.who.get("bot_id"), "bot_user_id": self.who.get("user_id")}
+        own = {"team_id": self.who.get("team_id"), "installed_at": 0.0, **ids}
+        return Bot(bot_token=self.env.slack_bot_token, **own)  # type: ignore[arg-type]
+
     async def _sign_in(self, client: AsyncWebClient) -> None:
         try:
-            answer = (await client.auth_test()).data
+            answer = (await client.auth_test(token=self.env.slack_bot_token)).data
             self.who = dict(answer) if isinstance(answer, dict) else {}
         except SlackApiError as error:
             name = error.response.get("error", "unknown") if isinstance(error.response.data, dict) else "unknown"
@@ -83,14 +115,14 @@ class SlackSide:
             ) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise SlackError(
-                f"Slack is not reachable at {self.base_url} ({type(error).__name__}): check SLACK_API_URL"
+                f"Slack is not reachable at {self.env.slack_api_url} ({type(error).__name__}): check SLACK_API_URL"
             ) from None
 
     def _authorized(self) -> AuthorizeResult:
         return AuthorizeResult(
             enterprise_id=self.who.get("enterprise_id"),
             team_id=self.who.get("team_id"),
-            bot_token=self.bot_token,
+            bot_token=self.env.slack_bot_token,
             bot_id=self.who.get("bot_id"),
             bot_user_id=self.who.get("user_id"),
         )
@@ -103,7 +135,7 @@ class SlackSide:
     async def connected(self) -> bool:
         if self.handler is not None:
             return bool(await self.handler.client.is_connected())
-        return bool(self.who)
+        return bool(self.who) or self.env.many_workspaces
 
     async def stop(self) -> None:
         if self.handler is not None:
@@ -111,5 +143,7 @@ class SlackSide:
                 await self.handler.close_async()  # type: ignore[no-untyped-call]
             except AttributeError as error:  # the client may be swapping its session: slack_sdk then closes None
                 log.info("closing the socket: %s", error)
+        if self.sender is not None:
+            await self.sender.close()
         if self.session is not None:
             await self.session.close()

@@ -6,275 +6,193 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_bolt.context.async_context import AsyncBoltContext
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.engine import new_case_id, receive
+from bot.engine import receive
+from bot.hot import CASE
 from bot.settings import Settings
-from bot.slack.commands import Wish, named_in, of_connection, wish
-from bot.slack.home import OPEN
-from bot.store import Store
+from bot.slack.commands import Wish, all_text, of_connection, typed, wish
+from bot.slack.sender import Sender
+from bot.slack.tripwire import kind_of_secret
+from bot.slack.wishes import InTheWay, Wishes
+from bot.slack.words import Words
+from bot.store import ANSWERED, Store
 from flows.core.effects import Event
-from flows.core.words import understand
 from messages import render
 
 log = logging.getLogger("mend.listeners")
-HEARD = (None, "file_share", "thread_broadcast")
 Body = dict[str, Any]
 
 
 class Listeners:
-    """One listener per kind of payload; Bolt tries its listeners one by one, so there are few."""
+    """One listener per kind of payload; Bolt tries its listeners one by one, so there are few, the usual ones first."""
 
-    def __init__(self, store: Store, settings: Callable[[], Settings], bot_user: Callable[[], str]) -> None:
-        self.store, self.settings, self.bot_user = store, settings, bot_user
+    def __init__(self, store: Store, settings: Callable[[], Settings], sender: Sender) -> None:
+        self.store, self.settings = store, settings
+        self.wishes = Wishes(store, settings, sender)
+        self.words = Words(store, settings, self.wishes)
+        self.tasks = set[asyncio.Task[None]]()
 
     def attach(self, app: AsyncApp) -> None:
-        app.command(re.compile("^/mend"))(self.command)
+        app.event(re.compile(".*"))(self.event)
         app.action(re.compile(".*"))(self.action)
+        app.command(re.compile("^/mend"))(self.command)
         app.shortcut(re.compile(".*"))(self.shortcut)
         app.view(re.compile(".*"))(self.ignored)
-        app.event(re.compile(".*"))(self.event)
 
     async def ignored(self, ack: AsyncAck) -> None:
         await ack()
 
-    # /mend ------------------------------------------------------------
-
     async def command(self, ack: AsyncAck, body: Body) -> None:
+        asked = wish(str(body.get("text") or ""), self.settings())
         try:
-            answer = await self._command(body)
+            answer = await self._command(body, asked)
         except Exception:
             log.exception("a command could not be kept")
             answer = render.ephemeral("try_again", {})
         await ack(response_type="ephemeral", **answer)
+        if asked.verb in ("open", "pick"):  # the others left nothing that could be asked again
+            self._soon(self._answered(body))
 
-    async def _command(self, body: Body) -> dict[str, Any]:
-        settings, channel = self.settings(), str(body["channel_id"])
-        if refused := self._refused(settings, channel):
-            return refused
-        asked = wish(str(body.get("text") or ""), settings)
-        place = {"team": str(body.get("team_id", "")), "channel": channel}
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """After the acknowledgement: Bolt sends it when the listener has returned."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _answered(self, body: Body) -> None:
+        await asyncio.sleep(0.2)
+        await self.store.hot.one(ANSWERED, {"key": typed(body)})
+
+    async def _command(self, body: Body, asked: Wish) -> dict[str, Any]:
+        place = {"team": str(body.get("team_id", "")), "channel": str(body["channel_id"])}
         key = f"cmd:{place['team']}:{body.get('trigger_id') or time.time()}"
-        if asked.verb in ("status", "resume"):
-            return await self._own_cases(asked.verb, place, str(body["user_id"]), key)
-        if asked.verb in ("open", "pick") and settings.connections:
-            await self._open(asked, place, str(body["user_id"]), key)
-        return self._reply(asked, settings)
-
-    def _refused(self, settings: Settings, channel: str) -> dict[str, Any] | None:
-        allowed = settings.access.channels
-        if allowed and channel not in allowed and not channel.startswith("D"):
-            return render.ephemeral("channel_not_allowed", {"channels": list(allowed)})
-        return None
-
-    def _reply(self, asked: Wish, settings: Settings) -> dict[str, Any]:
-        if not settings.connections and asked.verb != "help":
-            return render.ephemeral("nothing_configured", {})
-        if asked.verb in ("open", "pick"):
-            return render.ephemeral("starting", {"connection": asked.connection, "asked": asked.asked})
-        if asked.verb == "unknown":
-            names = sorted(settings.connections)
-            return render.ephemeral(
-                "unknown_connection", {"asked": asked.asked, "near": list(asked.near), "names": names[:20]}
-            )
-        return render.ephemeral("usage", {"names": sorted(settings.connections)[:20]})
-
-    async def _open(self, asked: Wish, place: dict[str, str], user: str, key: str, **more: Any) -> None:
-        settings = self.settings()
-        data = {**place, "choices": sorted(settings.connections), **more}
-        if asked.connection:
-            data.update(of_connection(settings, asked.connection))
-        async with self.store.transaction() as connection:
-            if not data.get("connection"):
-                health = await self.store.health(connection)
-                bad = {n for n, row in health.items() if row.verdict == "bad"}
-                data["choices"] = sorted(settings.connections, key=lambda n: (n not in bad, n))
-            await receive(self.store, connection, new_case_id(), Event("opened", key, time.time(), user, data=data))
-
-    async def _own_cases(self, verb: str, place: dict[str, str], user: str, key: str) -> dict[str, Any]:
-        states = OPEN if verb == "status" else ("expired", "cancelled", "escalated")
-        async with self.store.transaction() as connection:
-            rows = await self.store.cases_of(connection, place["team"], user, states)
-            here = [r for r in rows if r.channel == place["channel"]] or rows
-            if verb == "resume" and here:
-                data = {"team": place["team"], "answer": "mend_resume"}
-                await receive(self.store, connection, here[0].id, Event("answered", key, time.time(), user, data=data))
-        if verb == "resume":
-            return render.ephemeral(
-                "starting" if here else "resume_none", {"connection": here[0].connection, "asked": ""} if here else {}
-            )
-        listed = [{"connection": r.connection, "state": r.state, "permalink": r.permalink} for r in rows]
-        return render.ephemeral("status_list", {"cases": listed})
+        if refused := self.wishes.refused(place["channel"]):
+            return refused
+        if kind := kind_of_secret(str(body.get("text") or "")):
+            return render.ephemeral("leaked_command", {"kind": kind})
+        return await self.wishes.grant(asked, place, str(body["user_id"]), key, typed(body))
 
     # Buttons ------------------------------------------------------------
 
     async def action(self, ack: AsyncAck, body: Body) -> None:
-        try:
+        # What could not be kept is not acknowledged: Slack then tells the person that the click did not get through.
+        if str(body["actions"][0]["action_id"]).startswith("mend_open") and body.get("message"):
+            await self._open(body)
+        else:
             await self._action(body)
-        except Exception:
-            log.exception("a click could not be kept")
         await ack()
 
+    async def _open(self, body: Body) -> None:
+        """The button of a reminder: a case in its thread, about the connection that it names."""
+        action, user, message = body["actions"][0], str(body["user"]["id"]), body["message"]
+        team, channel = str(body["team"]["id"]), str(body["channel"]["id"])
+        place = {"team": team, "channel": channel, "thread": str(message.get("thread_ts") or message["ts"])}
+        key, name = f"open:{team}:{body.get('trigger_id')}:{action.get('action_ts')}", str(action.get("value") or "")
+        if name not in self.settings().connections:
+            await self._gone(body, team, user, key)
+        elif refused := self.wishes.refused(channel):
+            await self.wishes.tell_payload(refused, place, user, key)
+        else:
+            try:
+                await self.wishes.open(Wish("open", name, name), place, user, key)
+            except InTheWay as other:
+                await self.wishes.tell_payload(other.payload, place, user, key)
+
     async def _action(self, body: Body) -> None:
-        action, user = body["actions"][0], body["user"]
-        option = action.get("selected_option") or {}
-        parts = str(option.get("value") or action.get("value") or "").split(":", 3)
-        if len(parts) < 3 or not parts[2].isdigit():
-            return
-        team = str((body.get("team") or {}).get("id") or user.get("team_id") or "")
-        data: dict[str, Any] = {"team": team, "answer": action["action_id"], "version": int(parts[2])}
-        if str(user.get("team_id") or team) != team:
-            data["stranger"] = True
-        if action["action_id"] == "mend_choose":
-            name = parts[3] if len(parts) > 3 else ""
-            if name not in self.settings().connections:
-                return
-            data.update(of_connection(self.settings(), name))
-        click = (body.get("trigger_id"), action.get("action_ts"), action["action_id"], user["id"], parts[0], parts[2])
+        action, user = body["actions"][0], str(body["user"]["id"])
+        chosen = action.get("selected_option") or action
+        case_id, _, rest = str(chosen.get("value") or "").partition(":")
+        version, _, name = rest.partition(":")[2].partition(":")
+        to = str(action.get("selected_user") or "")
+        if to:  # a list of people carries no value
+            case_id = str(action.get("block_id") or "").partition(".")[0]
+        team = str((body.get("team") or {}).get("id") or body["user"].get("team_id") or "")
+        click = (body.get("trigger_id"), action.get("action_ts"), action["action_id"], user, case_id, version)
         key = ":".join(["act", team, *(str(part or "") for part in click)])
-        async with self.store.transaction() as connection:
-            stored = await self.store.load(connection, parts[0])
-            if stored and stored["team"] == team:
-                await receive(
-                    self.store, connection, parts[0], Event("answered", key, time.time(), str(user["id"]), data=data)
-                )
+        stored = await self.store.hot.one(CASE, {"id": case_id}) if version.isdecimal() or to else None
+        if action["action_id"] == "mend_choose" and not self._chosen(name):
+            stored = None
+        if stored is not None:
+            # Slack Connect: the team of a click is that of the person, the case's is where Mend is installed.
+            home, mine = str(body["user"].get("team_id") or team), stored[1]["team"]
+            data = {"team": mine, "answer": action["action_id"]} | ({"to": to} if to else {"version": int(version)})
+            data.update({"stranger": True} if home != mine else {}, **self._chosen(name))
+            await self._keep(case_id, Event("answered", key, time.time(), user, data=data), body, team)
+        if stored is None and str(action["action_id"]).startswith("mend_"):
+            await self._gone(body, team, user, key)
+
+    async def _keep(self, case_id: str, event: Event, body: Body, team: str) -> None:
+        if not body.get("view"):
+            await receive(self.store, None, case_id, event)
+            return
+        async with self.store.hot.transaction() as connection:
+            await receive(self.store, connection, case_id, event)
+            await self._refresh_home(f"case:{case_id}", team, event.user, connection)
+
+    def _chosen(self, name: str) -> dict[str, Any]:
+        return of_connection(self.settings(), name) if name in self.settings().connections else {}
+
+    async def _gone(self, body: Body, team: str, user: str, key: str) -> None:
+        """A button whose case is not there any more says so. On the App Home there is nobody to say it to."""
+        container = body.get("container") or {}
+        channel = (body.get("channel") or {}).get("id") or container.get("channel_id")
+        if channel:
+            thread = {"thread": str(container["thread_ts"])} if container.get("thread_ts") else {}
+            await self.wishes.tell("expired_button", {"team": team, "channel": str(channel), **thread}, user, key)
 
     # Shortcut ------------------------------------------------------------
 
     async def shortcut(self, ack: AsyncAck, body: Body) -> None:
-        try:
-            if body.get("callback_id") == "mend_troubleshoot" and not self._refused(
-                self.settings(), str(body["channel"]["id"])
-            ):
-                await self._shortcut(body)
-        except Exception:
-            log.exception("a shortcut could not be kept")
+        if body.get("callback_id") == "mend_troubleshoot":
+            await self._shortcut(body)
         await ack()
 
     async def _shortcut(self, body: Body) -> None:
-        """The error is read out of the message here; its text is not kept, only what it means."""
-        from flows.core.explain import explain
-
-        message = body["message"]
-        text = _all_text(message)
-        found = await asyncio.to_thread(explain, text)
-        name = named_in(text, self.settings())
-        reported = f"{found.cause} {found.code or ''}".strip() if found.cause else ""
+        message, team, user = body["message"], str(body["team"]["id"]), str(body["user"]["id"])
         place = {
-            "team": str(body["team"]["id"]),
+            "team": team,
             "channel": str(body["channel"]["id"]),
             "thread": str(message.get("thread_ts") or message["ts"]),
         }
-        key = f"cut:{place['team']}:{body.get('trigger_id')}:{body.get('action_ts')}"
-        await self._open(Wish("open" if name else "pick", name), place, str(body["user"]["id"]), key, reported=reported)
+        key = f"cut:{team}:{body.get('trigger_id')}:{body.get('action_ts')}"
+        if refused := self.wishes.refused(place["channel"]) or await self.wishes.case_here(place):
+            await self.wishes.tell_payload(refused, place, user, key)
+            return
+        try:
+            await self.wishes.report(all_text(message), place, user, key)
+        except InTheWay as other:
+            await self.wishes.tell_payload(other.payload, place, user, key)
 
     # Events ------------------------------------------------------------
 
-    async def event(self, body: Body) -> None:
-        event, team = body["event"], str(body.get("team_id", ""))
+    async def event(self, body: Body, context: AsyncBoltContext, client: AsyncWebClient) -> None:
+        # In a channel shared with another company `team_id` may be theirs; Bolt knows whose installation is meant.
+        event, team = body["event"], str(context.team_id or body.get("team_id", ""))
         kind = event.get("type")
         if kind == "app_home_opened" and event.get("tab") == "home":
-            async with self.store.transaction() as connection:
+            async with self.store.hot.transaction() as connection:
                 if await self.store.first_time(connection, f"ev:{body.get('event_id')}"):
-                    await self.store.defer(connection, "home", f"home:{event['user']}", team=team, user=event["user"])
+                    place = (team, str(event["user"]), connection, str(event.get("channel") or ""))
+                    await self._refresh_home(f"home:{event['user']}", *place)
         elif kind in ("message", "app_mention"):
-            await self._message(event, team)
-        elif kind in ("app_uninstalled", "tokens_revoked"):
-            log.warning("Mend was removed from workspace %s", team)
+            await self.words.hear(body, team, str(context.bot_user_id or ""), client)
+        elif kind == "app_uninstalled" or (kind == "tokens_revoked" and (event.get("tokens") or {}).get("bot")):
+            from bot.upkeep import forget_team
 
-    async def _message(self, event: Body, team: str) -> None:
-        user = event.get("user")
-        if event.get("subtype") not in HEARD or event.get("bot_id") or not user or user == self.bot_user():
-            return
-        channel, ts = str(event["channel"]), str(event["ts"])
-        thread, text = event.get("thread_ts"), str(event.get("text") or "")
-        author = event.get("user_team") or event.get("source_team") or team
-        key = f"msg:{team}:{channel}:{ts}"
-        if (thread or channel.startswith("D")) and await self._answer(
-            team, channel, thread, str(user), text, key, author != team
-        ):
-            return
-        direct = event.get("channel_type") == "im" or channel.startswith("D")
-        if event["type"] == "app_mention" or (direct and not thread):
-            await self._ask(
-                re.sub(rf"<@{re.escape(self.bot_user())}(\|[^>]*)?>", " ", text),
-                team,
-                channel,
-                str(thread or ""),
-                str(user),
-                key,
-                direct,
-            )
+            log.warning("Mend was removed from workspace %s: its cases are closed", team)
+            async with self.store.transaction() as connection:
+                await forget_team(connection, team)
+        elif kind == "channel_id_changed":
+            from bot.upkeep import move_channel
 
-    async def _answer(
-        self, team: str, channel: str, thread: str | None, user: str, text: str, key: str, stranger: bool
-    ) -> bool:
-        """A word in a case's thread, or in a direct message to the person's open case. True when it was ours."""
-        async with self.store.transaction() as connection:
-            if thread:
-                row = await self.store.case_in_thread(connection, team, channel, str(thread))
-            else:
-                row = next(iter(await self.store.cases_of(connection, team, user, OPEN, channel)), None)
-            if row is None:
-                return False
-            body = await self.store.load(connection, row.id) or {}
-            data = self._understood(text, body)
-            if data is None:
-                if not thread:
-                    return False
-                if not (body["waiting"] and body["owner"] == user and len(text) <= 40):
-                    return True
-                data = {"answer": "unclear"}
-            event = Event(
-                "answered",
-                key,
-                time.time(),
-                user,
-                data={"team": team, **data, **({"stranger": True} if stranger else {})},
-            )
-            await receive(self.store, connection, row.id, event)
-        return True
+            async with self.store.transaction() as connection:
+                await move_channel(connection, team, event["old_channel_id"], event["new_channel_id"])
 
-    def _understood(self, text: str, body: Body) -> dict[str, Any] | None:
-        """The answer in a text: a number or name while choosing, else one of the words."""
-        words = re.sub(r"<@[A-Z0-9]+(\|[^>]*)?>", " ", text).strip()
-        if body["state"] == "choosing":
-            names = body["choices"]
-            picked = names[int(words) - 1] if words.isdigit() and 0 < int(words) <= len(names) else ""
-            if not picked and words:
-                picked = wish(words, self.settings()).connection
-            if picked and picked in self.settings().connections:
-                return {"answer": "mend_choose", **of_connection(self.settings(), picked)}
-        answer = understand(words, body["state"])
-        return {"answer": answer} if answer else None
-
-    async def _ask(self, text: str, team: str, channel: str, thread: str, user: str, key: str, direct: bool) -> None:
-        """A mention or a direct message that is not an answer."""
-        settings, place = self.settings(), {"team": team, "channel": channel, **({"thread": thread} if thread else {})}
-        asked = wish(text, settings)
-        if self._refused(settings, channel) or (direct and asked.verb == "unknown" and len(asked.asked) > 40):
-            return
-        if asked.verb in ("open", "pick") and settings.connections:
-            await self._open(asked, place, user, key)
-            return
-        reply = (
-            self._reply(asked, settings)
-            if asked.verb not in ("status", "resume")
-            else await self._own_cases(asked.verb, place, user, key)
-        )
-        async with self.store.transaction() as connection:
-            if await self.store.first_time(connection, key + ":said"):
-                await self.store.defer(
-                    connection, "tell", f"tell:{channel}", channel=channel, user=user, thread=thread, payload=reply
-                )
-
-
-def _all_text(message: Body) -> str:
-    """The text of a message with its attachments, at most 20,000 characters."""
-    parts = [str(message.get("text") or "")]
-    for attachment in message.get("attachments") or []:
-        parts.extend(str(attachment.get(k) or "") for k in ("title", "text", "fallback"))
-    return "\n".join(parts)[:20_000]
+    async def _refresh_home(self, lane: str, team: str, user: str, connection: Any, direct: str = "") -> None:
+        await self.store.defer(connection, "home", lane, team=team, user=user, direct=direct)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohttp
@@ -11,6 +12,10 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 log = logging.getLogger("mend.slack")
+# slack_sdk spells out each request and answer for its log, shown or not, unless the logger's own level forbids it.
+QUIET = logging.getLogger("mend.slack.calls")
+QUIET.setLevel(logging.WARNING)
+PAGES = 20
 PASSING = frozenset(
     {
         "internal_error",
@@ -23,39 +28,54 @@ PASSING = frozenset(
         "message_limit_exceeded",
     }
 )
+# The bot, or the person, is not in that conversation.
+ABSENT = frozenset({"not_in_channel", "channel_not_found", "user_not_in_channel"})
+# A token is read from the vault anew after so long, or when Slack says that it is none any more: a reinstalled app.
+TOKEN_SECONDS = 60.0
+# A person who left a group, or was added, is known so late; Slack allows some twenty such questions a minute.
+GROUP_SECONDS = 300.0
+HINT = "; the scope usergroups:read comes with `mend manifest` and another install"
+DEAD_TOKEN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 
 
 class Later(Exception):
-    """Try this order again after so many seconds."""
+    """Try this order again after so many seconds, or when 0 after more and more."""
 
-    def __init__(self, why: str, seconds: float) -> None:
+    def __init__(self, why: str, seconds: float = 0.0) -> None:
         super().__init__(why)
         self.seconds = seconds
 
 
 class SlackRefused(Exception):
-    """Slack said no. `passing` means that the same call may succeed after `retry_after` seconds."""
+    """Slack said no. `passing` means that the same call may succeed after `retry_after` seconds.
 
-    def __init__(self, error: str, *, passing: bool, retry_after: float = 0.0) -> None:
+    `lost`: the answer did not come through, so it may have been done.
+    """
+
+    def __init__(self, error: str, *, passing: bool, retry_after: float = 0.0, lost: bool = False) -> None:
         super().__init__(error)
-        self.error, self.passing, self.retry_after = error, passing, retry_after
+        self.error, self.passing, self.retry_after, self.lost = error, passing, retry_after, lost
 
 
 class Sender:
     """The Web API with one aiohttp session: a new session or TLS context per call costs 1.6 to 21 ms of CPU."""
 
-    def __init__(self, token: str, base_url: str) -> None:
-        self._token, self._base_url = token, base_url
+    def __init__(self, token_of: Callable[[str], Awaitable[str]], base_url: str) -> None:
+        self._token_of, self._base_url = token_of, base_url
         self._client: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._users: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._tokens: dict[str, tuple[float, str]] = {}
+        self._groups: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
+        self._team = ""
+        self._closed: dict[tuple[str, ...], float] = {}
 
     @property
     def client(self) -> AsyncWebClient:
         if self._client is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15))
             self._client = AsyncWebClient(
-                token=self._token, base_url=self._base_url, session=self._session, timeout=15, retry_handlers=[]
+                base_url=self._base_url, session=self._session, timeout=15, retry_handlers=[], logger=QUIET
             )
         return self._client
 
@@ -63,15 +83,72 @@ class Sender:
         if self._session:
             await self._session.close()
 
-    async def call(self, method: str, **args: Any) -> dict[str, Any]:
-        """One Web API call with JSON arguments. Raises SlackRefused."""
+    async def call(self, method: str, team: str, **args: Any) -> dict[str, Any]:
+        """One Web API call with JSON arguments, as the bot of that workspace. Raises SlackRefused."""
+        # Slack counts posts by channel and everything else by workspace: https://docs.slack.dev/apis/web-api/rate-limits
+        gate = (team, method, str(args["channel"]) if method.startswith("chat.post") else "")
+        if (wait := self._closed.pop(gate, 0.0) - time.monotonic()) > 0:
+            self._closed[gate] = time.monotonic() + wait
+            raise SlackRefused("ratelimited", passing=True, retry_after=wait)
         try:
-            answer = await self.client.api_call(method, json=args)
+            return await self._called(method, team, "json", args)
+        except SlackRefused as refusal:
+            if refusal.error == "ratelimited":
+                self._closed[gate] = time.monotonic() + refusal.retry_after
+            raise
+
+    async def ask(self, method: str, team: str, **params: Any) -> dict[str, Any]:
+        """The same for methods that read: Slack takes JSON only for those that write."""
+        return await self._called(method, team, "params", params)
+
+    async def _called(self, method: str, team: str, way: str, args: dict[str, Any]) -> dict[str, Any]:
+        since, token = self._tokens.get(team, (-TOKEN_SECONDS, ""))
+        kept = time.monotonic() - since < TOKEN_SECONDS
+        if not kept:
+            token = await self._token_of(team)
+            self._tokens[team] = (time.monotonic(), token)
+        try:
+            return await self._asked(method, **{way: {**args, "token": token}})
+        except SlackRefused as refusal:
+            if refusal.error not in DEAD_TOKEN:
+                raise
+            self._tokens.pop(team, None)
+            if not kept:
+                raise
+        return await self._called(method, team, way, args)
+
+    async def _asked(self, method: str, **given: Any) -> dict[str, Any]:
+        try:
+            answer = await self.client.api_call(method, **given)
         except SlackApiError as error:
             raise _refusal(error) from None
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise SlackRefused(type(error).__name__, passing=True, retry_after=1.0) from None
+            lost = not isinstance(error, aiohttp.ClientConnectorError)
+            raise SlackRefused(type(error).__name__, passing=True, lost=lost) from None
         return dict(answer.data) if isinstance(answer.data, dict) else {}
+
+    async def tell(self, team: str, channel: str, user: str, thread: str, payload: dict[str, Any]) -> None:
+        """Say it to one person: in the conversation, seen by them alone, or in a direct message."""
+        where = {"thread_ts": thread} if thread else {}
+        if not channel.startswith("D"):
+            try:
+                await self.call("chat.postEphemeral", team, channel=channel, user=user, **where, **payload)
+                return
+            except SlackRefused as refusal:
+                if refusal.error not in ABSENT:
+                    raise
+            channel, where = user, {}
+        await self.call("chat.postMessage", team, channel=channel, **where, **payload)
+
+    async def team(self) -> str:
+        """The workspace of SLACK_BOT_TOKEN; '' without one that Slack takes."""
+        if not self._team:
+            try:
+                self._team = str((await self.ask("auth.test", "")).get("team_id") or "")
+            except SlackRefused as refusal:
+                if refusal.passing:
+                    raise Later(refusal.error, refusal.retry_after) from None
+        return self._team
 
     async def user(self, team: str, user: str) -> dict[str, Any]:
         """users.info, kept ten minutes; {} where the scope is not granted."""
@@ -79,9 +156,10 @@ class Sender:
         if time.monotonic() - at < 600 and at:
             return info
         try:
-            answer = await self.client.api_call("users.info", params={"user": user})
-            info = dict(answer.get("user") or {})
-        except Exception:
+            info = dict((await self.ask("users.info", team, user=user)).get("user") or {})
+        except SlackRefused as refusal:
+            if refusal.passing:  # for want of an answer a guest must not count as a member
+                raise Later(refusal.error, refusal.retry_after) from None
             info = {}
         self._users[f"{team}:{user}"] = (time.monotonic(), info)
         return info
@@ -90,17 +168,48 @@ class Sender:
         info = await self.user(team, user)
         return bool(info.get("is_restricted") or info.get("is_ultra_restricted") or info.get("is_stranger"))
 
-    async def find(self, channel: str, thread: str, mark: str, since: float) -> str | None:
+    async def members(self, team: str, group: str) -> tuple[str, ...]:
+        """Who is in a user group, kept five minutes; nobody where it is not of this workspace or Mend may not ask."""
+        at, found = self._groups.get((team, group), (0.0, ()))
+        if at and time.monotonic() - at < GROUP_SECONDS:
+            return found
+        try:
+            found = tuple(map(str, (await self.ask("usergroups.users.list", team, usergroup=group)).get("users") or ()))
+        except SlackRefused as refusal:
+            if refusal.passing:
+                raise Later(refusal.error, refusal.retry_after) from None
+            found = ()
+            if refusal.error != "no_such_subteam":  # of several workspaces one knows it
+                hint = HINT if refusal.error == "missing_scope" else ""
+                log.warning(
+                    "%s: not told who is in %s (%s): only admins act for it%s", team, group, refusal.error, hint
+                )
+        self._groups[(team, group)] = (time.monotonic(), found)
+        return found
+
+    async def groups_of(self, team: str, user: str, groups: Iterable[str]) -> list[str]:
+        """Those of these user groups that this person is in."""
+        return [group for group in groups if user in await self.members(team, group)]
+
+    async def find(self, team: str, channel: str, thread: str, mark: str, since: float) -> str | None:
         """The ts of a message of ours whose block ids start with `mark`, for a post whose answer was lost."""
         method = "conversations.replies" if thread else "conversations.history"
-        args = {"channel": channel, "limit": 100, "oldest": f"{since - 5:.6f}", **({"ts": thread} if thread else {})}
-        try:
-            answer = await self.client.api_call(method, params=args)
-        except Exception:
-            return None
-        for message in answer.get("messages") or []:
-            if any(str(b.get("block_id", "")).startswith(f"{mark}:") for b in message.get("blocks") or []):
-                return str(message["ts"])
+        # A minute for clocks that differ.
+        args = {"channel": channel, "limit": 200, "oldest": f"{since - 60:.6f}", **({"ts": thread} if thread else {})}
+        cursor = ""
+        for _ in range(PAGES):
+            try:
+                answer = await self.ask(method, team, **args, **({"cursor": cursor} if cursor else {}))
+            except SlackRefused as refusal:
+                if refusal.passing:
+                    raise
+                return None
+            for message in answer.get("messages") or []:
+                if any(str(b.get("block_id", "")).startswith(f"{mark}:") for b in message.get("blocks") or []):
+                    return str(message["ts"])
+            cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
         return None
 
 

@@ -2,20 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import URLPath
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, NoMatchFound, Route, Router
+from starlette.types import Receive, Scope, Send
 
+from bot.settings import SettingsError
+
+log = logging.getLogger("mend.app")
 # Slack's largest payloads (a modal view) are 250 kB; anything far above is not Slack.
 MAX_BODY = 1_000_000
+# Starlette would send an address with one slash too many on to whatever host the request names.
+SLASHES = False
 Answer = Callable[[Request], Awaitable[Response]]
 
 
-def web_app(readiness: Callable[[], Awaitable[dict[str, bool]]], slack_events: Answer | None) -> Starlette:
+class Later(BaseRoute):
+    """What no other route answers: routes that are made when somebody first asks. Pages stand on 25 MiB of modules
+    that no acknowledgement needs.
+    """
+
+    def __init__(self, make: Callable[[], Sequence[BaseRoute]]) -> None:
+        self._make, self._making = make, asyncio.Lock()
+        self._router: Router | None = None
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        # Partial: one of the others whose path it is, but not the method, was first and says so.
+        return (Match.PARTIAL if scope["type"] == "http" else Match.NONE), {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._making:
+            # In a thread: importing takes a quarter of a second, and Slack is answered meanwhile.
+            if self._router is None:
+                self._router = Router(await asyncio.to_thread(self._make), redirect_slashes=SLASHES)
+        await self._router(scope, receive, send)
+
+
+def web_app(
+    readiness: Callable[[], Awaitable[dict[str, bool]]], slack_events: Answer | None, pages: Sequence[BaseRoute] = ()
+) -> Starlette:
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("alive\n")
 
@@ -24,6 +62,8 @@ def web_app(readiness: Callable[[], Awaitable[dict[str, bool]]], slack_events: A
         return JSONResponse(parts, status_code=200 if all(parts.values()) else 503)
 
     async def metrics(_: Request) -> Response:
+        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     async def events(request: Request) -> Response:
@@ -33,11 +73,37 @@ def web_app(readiness: Callable[[], Awaitable[dict[str, bool]]], slack_events: A
             return PlainTextResponse("too large\n", status_code=413)
         return await slack_events(request)
 
-    return Starlette(
-        routes=[
+    made = Starlette(
+        routes=[  # tried one by one: what Slack waits for stands first
+            Route("/slack/events", events, methods=["POST"]),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-            Route("/slack/events", events, methods=["POST"]),
+            *pages,
         ]
     )
+    made.router.redirect_slashes = SLASHES
+    return made
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: the signals are ours."""
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(uvicorn.Config(app, log_level="warning", lifespan="off"))
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        yield
+
+
+def listen(host: str, port: int, *, needed: bool) -> socket.socket | None:
+    """Listening already, so that nobody who reads "ready" comes too early."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        said = f"port {port} on {host} cannot be used ({error.strerror}): choose another with --port or --host"
+    if needed:
+        raise SettingsError(said)
+    log.warning("%s; until then there is no health page", said)
+    return None

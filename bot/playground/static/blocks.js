@@ -105,8 +105,7 @@ function task(item) {
 }
 
 function plan(block) {
-  const tasks = block.tasks ?? [], done = tasks.filter((t) => ["complete", "error"].includes(t.status)).length;
-  return el("details", { class: "plan", open: true }, el("summary", {}, el("span", {}, emoji(block.title)), el("span", { class: "quiet" }, `${done} of ${tasks.length}`)), el("ul", {}, tasks.map(task)));
+  return el("details", { class: "plan", open: true }, el("summary", {}, emoji(block.title)), el("ul", {}, (block.tasks ?? []).map(task)));
 }
 
 function table(block) {

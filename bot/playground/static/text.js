@@ -12,6 +12,7 @@ const EMOJI = {
   fast_forward: "⏩", rewind: "⏪", pause_button: "⏸️", double_vertical_bar: "⏸️", black_square_for_stop: "⏹️",
   speech_balloon: "💬", memo: "📝", shield: "🛡️", globe_with_meridians: "🌐", book: "📖", rocket: "🚀",
   construction: "🚧", zzz: "💤", sos: "🆘", bust_in_silhouette: "👤", raised_hand: "✋", star: "⭐", gear: "⚙️",
+  heavy_minus_sign: "➖", no_entry_sign: "🚫", telephone_receiver: "📞",
 };
 let people = {}, rooms = {};
 export function know(users, channels) {

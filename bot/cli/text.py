@@ -6,8 +6,9 @@ import os
 import re
 import unicodedata
 
+from bot.log import IN_URL
+
 SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY$|DATABASE_URL$")
-IN_URL = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 
 
 def clean(text: object) -> str:

@@ -1,0 +1,66 @@
+"""The command line: `mend`. What must start fast is begun without the library of the other commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+# Named, not imported: their modules are heavy, and a wrong flag should be told at once.
+EXPECTED = {"UsageError", "SettingsError", "SheetError", "StoreError", "SlackError", "DeskError"}
+
+
+def _run(words: Sequence[str]) -> int:
+    if words[:1] in (["check"], ["serve"]):
+        from bot.cli import line
+
+        return int(getattr(line, words[0])(words[1:]))
+    from bot.cli.commands import app
+
+    return int(app(standalone_mode=False) or 0)
+
+
+def main() -> None:
+    """One line on standard error for everything that goes wrong, never a traceback."""
+    if not sys.warnoptions:  # libraries' warnings are not for the people who read this terminal
+        warnings.simplefilter("ignore")
+    try:
+        sys.exit(_run(sys.argv[1:]))
+    except BrokenPipeError:  # `mend connectors | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        sys.exit(_told(error))
+    finally:
+        # A Ctrl-C that falls into code run from text (a dataclass in the making) is kept in mind by CPython until text
+        # is run again: under `python -m` it would end by the signal, whatever exit code is given here.
+        exec("")  # noqa: S102
+
+
+def _told(error: Exception) -> int:
+    from bot.cli.text import hide
+
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "Abort" in names:
+        return 130
+    if "NoArgsIsHelpError" in names:  # its help is printed already
+        return 2
+    usage = getattr(error, "format_message", None)
+    if usage:
+        text = f"{usage().rstrip('.?')}: `mend --help` and `mend COMMAND --help` say what there is"
+    elif names & EXPECTED:
+        text = str(error)
+    elif isinstance(error, OSError) and error.strerror and error.filename:  # a full disk, a lost right
+        text = f"{error.filename}: {error.strerror}"
+    else:
+        # Its words could hold anything, a secret too; the place says enough.
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno}"
+        text = f"a fault of Mend's own ({place}): please report it with the command you ran"
+    print("mend: " + hide(text), file=sys.stderr)
+    return 2

@@ -1,0 +1,182 @@
+"""The commands of `mend`. Heavy things are imported by the command that needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Mend: the guided troubleshooter for broken data connections, in Slack.",
+)
+Config = Annotated[
+    Path | None, typer.Option("--config", help="Path of mend.yml (default: MEND_CONFIG, else ./mend.yml).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
+
+
+# Its line is read by `bot.cli.line`, and so is that of `check`.
+READ_ELSEWHERE = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=READ_ELSEWHERE, add_help_option=False)
+def serve(context: typer.Context) -> None:
+    """Run the bot."""
+    from bot.cli.line import serve as run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command("try", epilog="Example: mend try --no-open")
+def try_(
+    port: Annotated[int, typer.Option(help="Port of the local Slack's page.", min=0, max=65535)] = 8765,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
+) -> None:
+    """Everything on this machine without any account: a local Slack and five connections that are really broken."""
+    try:
+        from bot.app import try_locally
+
+        raise typer.Exit(try_locally(port, not no_open))
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@app.command(context_settings=READ_ELSEWHERE, add_help_option=False)
+def check(context: typer.Context) -> None:
+    """Run the live checks of a connection here, without Slack."""
+    from bot.cli.line import check as run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command(
+    epilog="Example: mend diagnose 'password authentication failed', or tail -50 sync.log | mend diagnose",
+)
+def diagnose(
+    text: Annotated[str | None, typer.Argument(help="The error message; without it, standard input.")] = None,
+    connector: Annotated[str | None, typer.Option(help="The connector it came from.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Explain an error message."""
+    from bot.cli.diagnose import diagnose as run
+    from bot.cli.diagnose import standard_input
+
+    raise typer.Exit(run(text if text is not None else standard_input(), connector, json_))
+
+
+@app.command(epilog="Example: mend doctor --json")
+def doctor(json_: AsJson = False, config: Config = None) -> None:
+    """Check Mend's own set-up."""
+    from bot.cli.doctor import doctor as run
+
+    raise typer.Exit(run(json_, config))
+
+
+@app.command(epilog="Example: mend lint connectors/acme.yaml")
+def lint(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Sheets or templates (default: Mend's own).")] = None,
+) -> None:
+    """Check sheets, flows and templates."""
+    from bot.cli.lint import lint as run
+
+    raise typer.Exit(run(paths or []))
+
+
+@app.command(epilog="Example: mend connectors --json")
+def connectors(
+    json_: AsJson = False,
+    schema: Annotated[bool, typer.Option("--schema", help="The JSON Schema of a sheet, for editors.")] = False,
+) -> None:
+    """List the connectors that Mend knows."""
+    from bot.cli.setup import connectors as run
+
+    raise typer.Exit(run(json_, schema))
+
+
+@app.command(epilog="Example: mend docs hubspot")
+def docs(connector: Annotated[str, typer.Argument(help="A connector, for example hubspot.")]) -> None:
+    """Print how to verify a connector, which rights it needs, and how to make a new credential."""
+    from bot.cli.docs import docs as run
+
+    raise typer.Exit(run(connector))
+
+
+new = typer.Typer(no_args_is_help=True, help="Scaffold something new.")
+app.add_typer(new, name="new")
+
+
+@new.callback()
+def _new() -> None:
+    """Scaffold something new."""
+
+
+@new.command("connector", epilog="Example: mend new connector acme")
+def new_connector(key: Annotated[str, typer.Argument(help="Lower-case key, for example acme.")]) -> None:
+    """Write a sheet that passes `mend lint`, to be filled in."""
+    from bot.cli.setup import new_connector as run
+
+    raise typer.Exit(run(key))
+
+
+@app.command(epilog="Example: mend graph reauthorize")
+def graph(flow: Annotated[str, typer.Argument(help="A flow, for example reauthorize.")]) -> None:
+    """Print a flow as a mermaid diagram."""
+    from bot.cli.setup import graph as run
+
+    raise typer.Exit(run(flow))
+
+
+@app.command(epilog="Example: mend manifest --url https://mend.example.com > manifest.json")
+def manifest(url: Annotated[str | None, typer.Option(help="Public address, for HTTP mode.")] = None) -> None:
+    """Print the Slack app manifest."""
+    from bot.cli.setup import manifest as run
+
+    raise typer.Exit(run(url))
+
+
+vault = typer.Typer(no_args_is_help=True, help="Mend's own store of secrets, encrypted with MEND_SECRET_KEY.")
+app.add_typer(vault, name="vault")
+
+
+@vault.command("list", epilog="Example: mend vault list")
+def vault_list(json_: AsJson = False) -> None:
+    """What is kept, without any value."""
+    from bot.cli.vault import listed as run
+
+    raise typer.Exit(run(json_))
+
+
+@vault.command("put", epilog="Example: mend vault put crm-token < token.txt")
+def vault_put(name: Annotated[str, typer.Argument(help="As in ${vault:NAME}.")]) -> None:
+    """Keep a secret; it is asked for without an echo, or read from standard input."""
+    from bot.cli.vault import put as run
+
+    raise typer.Exit(run(name))
+
+
+@vault.command("forget", epilog="Example: mend vault forget crm-token")
+def vault_forget(name: Annotated[str, typer.Argument(help="As `mend vault list` shows it.")]) -> None:
+    """Delete every version of a secret."""
+    from bot.cli.vault import forget as run
+
+    raise typer.Exit(run(name))
+
+
+@vault.command("rotate-key", epilog="Example: mend vault rotate-key")
+def vault_rotate_key() -> None:
+    """Encrypt everything anew with the newest key."""
+    from bot.cli.vault import rotate_key as run
+
+    raise typer.Exit(run())
+
+
+@vault.command("new-key", epilog="Example: mend vault new-key")
+def vault_new_key() -> None:
+    """Print a fresh key for MEND_SECRET_KEY."""
+    from bot.cli.vault import new_key as run
+
+    raise typer.Exit(run())

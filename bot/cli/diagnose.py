@@ -1,0 +1,121 @@
+"""`mend diagnose`: what an error message means."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from bot.cli.text import clean, hide
+from bot.own import use_own
+from bot.settings import Settings, SettingsError, load
+from bot.slack.commands import connection_of
+from bot.views import connection_view, sheet_view
+from flows.core.causes import CAUSES
+from flows.core.explain import Diagnosis, explain
+from flows.core.sheet import sheet, sheets
+
+# Of a log that is piped in, the beginning and the end are kept.
+HEAD, TAIL = 100_000, 800_000
+UNCLEAR = (
+    "Try:     `mend check NAME` looks at the connection itself; `--connector KEY` says which source the text is from"
+)
+
+
+def standard_input() -> str:
+    """What was pasted or piped in, of any length."""
+    if sys.stdin.isatty():
+        print("Paste the error message, then press Ctrl-D.", file=sys.stderr)
+    head, tail = sys.stdin.buffer.read(HEAD), b""
+    while part := sys.stdin.buffer.read(TAIL):
+        tail = (tail + part)[-TAIL:]
+    return (head + tail).decode("utf-8", "replace")
+
+
+def diagnose(text: str, connector: str | None, as_json: bool) -> int:
+    """Explain an error text. Exit code 1 when its cause is known, 3 when it is unclear."""
+    if not text.strip():
+        raise SettingsError("there is no error text: give it as an argument in quotes, or pipe it in")
+    use_own()
+    found = explain(text, sheet(connector).key if connector else None)
+    settings = _settings()
+    name = connection_of(found, text, settings)
+    answer = _answer(found, settings, name)
+    if as_json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        for line in _lines(answer, name or found.connection):
+            print(line)
+    return 3 if found.confidence == "unclear" else 1
+
+
+def _settings() -> Settings:
+    """What is configured, if it can be read: a text is explained without it too."""
+    try:
+        return load(None, os.environ)
+    except SettingsError as error:
+        print(f"mend: explained without mend.yml: {hide(error)}", file=sys.stderr)
+        return Settings()
+
+
+def _answer(found: Diagnosis, settings: Settings | None = None, name: str = "") -> dict[str, Any]:
+    """`connection` and who leads it only where the text is about one of mend.yml."""
+    from messages import render
+
+    known = settings.connections[name] if settings and name else None
+    cause, view = CAUSES[found.cause], connection_view(settings, name) if settings and known else _view(found)
+    finding: dict[str, Any] = {
+        "verdict": "bad",
+        "cause": found.cause,
+        "code": found.code,
+        "evidence": "",
+        "facts": dict(found.facts),
+        "alternatives": [],
+    }
+    return {
+        "cause": found.cause,
+        "code": found.code,
+        "confidence": found.confidence,
+        "stage": found.stage,
+        "connector": sheet(known.connector).key if known else found.connector,
+        "summary": upper_first(render.summary(finding, view)),
+        "next": render.next_step(finding, view),
+        "owner": cause.owner,
+        "waiting_helps": cause.waiting_helps,
+        "matched": found.matched,
+        **({"connection": name, "connection_owner": known.owner or ""} if known else {}),
+    }
+
+
+def _view(found: Diagnosis) -> dict[str, Any]:
+    """A connection of which only the text is known."""
+    known = sheets().get(found.connector or "")
+    title = (found.connector or "").replace("_", " ").title() or "the source"
+    said = sheet_view(known) if known else {"connector": found.connector or "", "title": title}
+    named = {"user": "of this connection", "host": "", **found.facts}
+    return {**said, "name": found.connection or "this connection", "user": named["user"], "host": named["host"]}
+
+
+def _lines(answer: dict[str, Any], connection: str) -> list[str]:
+    waiting = "helps" if answer["waiting_helps"] else "does not help"
+    place = [f"stage {answer['stage']}"] if answer["stage"] else []
+    place += [str(answer["connector"]).replace("_", " ")] if answer["connector"] else []
+    place += [f"connection {connection}"] if connection else []
+    return [
+        clean(answer["summary"]),
+        f"Next:    {clean(answer['next'])}",
+        f"Cause:   {answer['cause']}, {answer['code'] or 'no code'} ({answer['confidence']})",
+        f"Who:     {answer['owner'].replace('_', ' ')}{_leader(answer)}; waiting {waiting}",
+        *([f"Where:   {clean(', '.join(place))}"] if place else []),
+        *([f"Because: {clean(answer['matched'])}"] if answer["matched"] else []),
+        *([UNCLEAR] if answer["confidence"] == "unclear" else []),
+    ]
+
+
+def _leader(answer: dict[str, Any]) -> str:
+    return f" ({clean(answer['connection_owner'])} owns the connection)" if answer.get("connection_owner") else ""
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]

