@@ -7,13 +7,16 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bot.checks.base import Target
+from bot.embedded import Embedded
 from flows.core.sheet import sheet as known
+from tests.debian import missing, program
 
 
 def target(driver: str, settings: dict[str, object], password: str = "", **more: object) -> Target:
@@ -41,8 +44,25 @@ def listener(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+def received(peer: socket.socket, count: int) -> bytes:
+    """So many bytes. Raises OSError when the other side leaves before."""
+    got = b""
+    while len(got) < count:
+        part = peer.recv(count - len(got))
+        if not part:
+            raise OSError("the client left")
+        got += part
+    return got
+
+
 def silent(peer: socket.socket) -> None:
     time.sleep(20)
+
+
+def flooding(peer: socket.socket) -> None:
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        peer.sendall(b"\xff" * 65536)
 
 
 def dripping(first: bytes) -> Callable[[socket.socket], None]:
@@ -55,32 +75,57 @@ def dripping(first: bytes) -> Callable[[socket.socket], None]:
     return talk
 
 
+_refusing: list[socket.socket] = []
+
+
+def refusing_port() -> int:
+    """A port where nothing listens and that nobody else gets while the tests run."""
+    kept = socket.socket()
+    kept.bind(("127.0.0.1", 0))
+    _refusing.append(kept)
+    return int(kept.getsockname()[1])
+
+
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
+@contextlib.contextmanager
+def postgres(name: str) -> Iterator[tuple[str, Path]]:
+    """(URL, folder) of a private PostgreSQL, gone afterwards with everything in that folder."""
+    folder = Path(tempfile.mkdtemp(prefix=f"mend-{name}-"))
+    folder.chmod(0o711)  # as root the server runs as another account and names its files by their path
+    server = Embedded(folder / "pg")
+    try:
+        yield server.start(), folder
+    finally:
+        server.leave()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def missing_mariadb() -> str:
     """Why MariaDB's tests are left out, or nothing."""
-    if not shutil.which("mariadbd") or not shutil.which("mariadb-install-db"):
-        return "MariaDB is not installed: its tests are LEFT OUT"
-    return ""
+    return missing("mariadbd", "mariadb-server")
 
 
 @contextlib.contextmanager
 def mariadb(folder: Path) -> Iterator[tuple[int, str]]:
     """(port, socket) of a private MariaDB, whose root needs no password over the socket."""
     data, line, port = folder / "data", folder / "s", closed_port()
+    # A server that starts empties its folder for temporary tables; the default, /tmp, is the other servers' too.
+    temporary = folder / "tmp"
+    temporary.mkdir()
     user = [f"--user={'root' if os.getuid() == 0 else os.environ.get('USER', '')}"]
     subprocess.run(
-        ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
+        [str(program("mariadb-install-db")), "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
          "--skip-test-db", *user],
         check=True, capture_output=True,
     )  # fmt: skip
     process = subprocess.Popen(
-        ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={line}", f"--port={port}", *user,
-         "--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={folder / 'pid'}"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        [str(program("mariadbd")), "--no-defaults", f"--datadir={data}", f"--socket={line}", f"--port={port}", *user,
+         f"--tmpdir={temporary}", "--bind-address=127.0.0.1", "--skip-name-resolve", f"--pid-file={folder / 'pid'}"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         for _ in range(200):

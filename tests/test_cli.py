@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +18,9 @@ import pytest
 
 from bot import cli
 from flows.core.causes import CAUSES
-from tests.servers import closed_port
+from messages import templates
+from tests.fakes.serve import serving
+from tests.servers import closed_port, listener
 
 FINDING = {"step", "check", "verdict", "cause", "code", "alternatives", "evidence", "next", "took_ms"}
 KEYS = {
@@ -142,8 +146,9 @@ def test_people_read_what_is_wrong_whose_it_is_and_whether_waiting_helps(mend: M
     configured(refused("warehouse"))
     ran = mend("check", "warehouse")
     assert ran.code == 1
-    for word in ("port_answers", "warehouse: bad.", "Next:", "host_unreachable", "network admin", "waiting"):
+    for word in ("port_answers", "warehouse: bad.", "Next:", "host_unreachable", "Waiting helps only if"):
         assert word in ran.out
+    assert "Who:     The network admin, or the owner of the server\n" in ran.out  # as the thread calls them
 
 
 def test_all_runs_every_connection_and_several_give_a_list(mend: Mend) -> None:
@@ -154,6 +159,46 @@ def test_all_runs_every_connection_and_several_give_a_list(mend: Mend) -> None:
     assert table.code == 1
     assert "network.refused" in table.out
     assert "2/2" in table.err
+
+
+def test_a_missing_secret_of_one_does_not_keep_the_others_from_being_looked_at(mend: Mend, api: str) -> None:
+    configured(api, refused("a"), refused("b"), refused("c").replace("CLI_TEST_PASSWORD", "NEVER_SET"))
+    ran = mend("check", "--all", "--json")
+    assert ran.code == 1
+    told = {r["connection"]: r for r in ran.json}
+    assert [told[n]["verdict"] for n in ("a", "b", "crm", "c")] == ["bad", "bad", "good", "bad"]
+    assert (told["c"]["cause"], set(told["c"])) == ("config_error", KEYS)
+    line = next(n for n, text in enumerate(Path("mend.yml").read_text().splitlines(), 1) if "NEVER_SET" in text)
+    assert (
+        f"NEVER_SET is not set: set it where Mend runs and start Mend again (mend.yml:{line})" in told["c"]["summary"]
+    )
+    assert set(told["c"]["findings"][0]) == FINDING
+    people = mend("check", "--all")
+    together = "2 connections: Nothing listens at 127.0.0.1: the connection was refused. (network admin; "
+    assert together + "waiting does not help) a, b" in people.out
+    assert "1 good, 3 bad of 4" in people.out
+    assert "4/4" in people.err
+    assert mend("check", "c").code == 2
+
+
+def test_a_host_is_asked_by_few_at_once(mend: Mend, tmp_path: Path) -> None:
+    now, most = [], []
+
+    def talk(peer: socket.socket) -> None:
+        now.append(peer)
+        most.append(len(now))
+        time.sleep(0.3)
+        now.remove(peer)
+
+    with listener(talk) as port:
+        configured(
+            *(
+                refused(f"n{n}").replace("port: ", f"port: {port} # ").replace(", database", "\n      , database")
+                for n in range(12)
+            )
+        )
+        assert len(mend("check", "--all", "--json").json) == 12
+    assert 1 < max(most) <= 8  # one connection may ask twice: for the port and for the protocol
 
 
 def test_all_with_one_connection_is_still_a_list(mend: Mend) -> None:
@@ -201,7 +246,7 @@ def test_a_fault_of_our_own_shows_no_traceback_and_no_secret(mend: Mend, monkeyp
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("hunter2-canary")
 
-    monkeypatch.setattr("bot.cli_setup.connectors", broken)
+    monkeypatch.setattr("bot.cli.setup.connectors", broken)
     ran = mend("connectors")
     assert (ran.code, ran.err.count("\n")) == (2, 1)
     assert "RuntimeError" in ran.err
@@ -222,6 +267,44 @@ def test_diagnose_answers_in_the_promised_shape(mend: Mend) -> None:
     assert (ran.json["cause"], ran.json["code"]) == ("invalid_credentials", "auth.wrong_password")
 
 
+def test_diagnose_names_the_connection_of_mend_yml_and_who_owns_it(mend: Mend) -> None:
+    """As Airbyte, Fivetran, Stitch's mail and a job's log name it."""
+    configured(refused("warehouse") + "    owner: U012ABCDEF\n", refused("shop_eu"))
+    airbyte = {"data": {"connection": {"name": "Warehouse"}, "source": {"name": "Postgres"}, "jobId": 9988, "success": False,
+                        "errorMessage": "FATAL: password authentication failed for user \"stitch\"", "errorOrigin": "source"}}  # fmt: skip
+    fivetran = {"event": "sync_end", "connector_type": "postgres", "connector_name": "shop-eu", "connector_id": "x",
+                "data": {"status": "FAILURE", "reason": "ERROR: permission denied for table orders"}}  # fmt: skip
+    mail = "Subject: Stitch Notification - errors with your Warehouse integration\n\nCould not list databases/tables for connection."
+    log = '2026-11-24 tap - INFO Starting sync of warehouse\n2026-11-24 tap - CRITICAL could not translate host name "db" to address'
+    for text, name, cause, stage in (
+        (json.dumps(airbyte), "warehouse", "invalid_credentials", "extraction"),
+        (json.dumps(fivetran), "shop_eu", "missing_privilege", "extraction"),
+        (mail, "warehouse", "missing_privilege", "connection"),
+        (log, "warehouse", "host_unreachable", "extraction"),
+    ):
+        ran = mend("diagnose", text, "--json")
+        assert (ran.json["connection"], ran.json["cause"], ran.json["stage"]) == (name, cause, stage), text
+        assert ran.json["connector"] == "postgres"
+        assert ran.json["connection_owner"] == ("U012ABCDEF" if name == "warehouse" else "")
+    assert "(U012ABCDEF owns the connection)" in mend("diagnose", json.dumps(airbyte)).out
+    Path("mend.yml").write_text("connections: [broken\n")
+    ran = mend("diagnose", "FATAL: password authentication failed for user x", "--json")
+    assert ran.json["cause"] == "invalid_credentials"
+    assert ran.err.startswith("mend: explained without mend.yml: mend.yml:")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("getaddrinfo ENOTFOUND db.acme.test", "The name db.acme.test does not exist."),
+        ("getaddrinfo ENOTFOUND", "The name does not exist."),
+        ("WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!", "The server shows another identity than before."),
+    ],
+)
+def test_diagnose_names_the_host_that_the_text_names_and_no_other(mend: Mend, text: str, said: str) -> None:
+    assert mend("diagnose", text).out.splitlines()[0] == said
+
+
 def test_diagnose_reads_a_pipe_and_admits_what_it_does_not_know() -> None:
     command = [sys.executable, "-m", "bot.cli", "diagnose"]
     ran = subprocess.run(command, input="the moon is blue", capture_output=True, text=True, timeout=60)
@@ -237,7 +320,7 @@ def test_a_hostile_text_cannot_command_the_terminal(mend: Mend) -> None:
 
 @pytest.mark.parametrize("cause", sorted(CAUSES))
 def test_diagnose_has_words_for_every_cause(cause: str) -> None:
-    from bot.cli_diagnose import _answer
+    from bot.cli.diagnose import _answer
     from flows.core.explain import Diagnosis
 
     for connector in (None, "postgres", "hubspot", "redshift"):
@@ -259,22 +342,88 @@ def test_doctor_says_what_is_missing_and_hides_what_is_secret(mend: Mend, monkey
     assert "hunter2" not in ran.out + ran.err
 
 
+def test_doctor_says_what_to_register_with_a_provider(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEND_PUBLIC_URL", "https://mend.example.com")
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://127.0.0.1:1/mend")
+    connections = "connections: {crm: {connector: hubspot}, books: {connector: xero}}\n"
+    Path("mend.yml").write_text(connections + "oauth: {hubspot: {client_id: abc}}\n")
+    out = mend("doctor").out
+    assert "crm: register https://mend.example.com/oauth/callback" in out
+    assert "books: not registered" in out
+    Path("mend.yml").write_text(connections + "oauth: {hubspott: {client_id: abc}}\n")
+    assert "hubspott has no authorization that Mend knows" in mend("doctor").out
+
+
+def test_doctor_names_every_connection_that_cannot_be_used(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://127.0.0.1:1/mend")
+    missing = refused("a").replace("CLI_TEST_PASSWORD", "NEVER_SET")
+    configured(missing, refused("b"), refused("c").replace("connector: postgres", "connector: postgrse"))
+    ran = mend("doctor")
+    line = next(line for line in ran.out.splitlines() if line.startswith("bad configuration"))
+    assert "a: the environment variable NEVER_SET is not set: set it" in line
+    assert "c: there is no connector 'postgrse': did you mean postgres?" in line
+    assert " b: " not in line
+    assert ran.out.endswith("then run `mend doctor` again\n")
+
+
+@pytest.mark.parametrize(
+    "words", [[name] for name in COMMANDS if name != "new"] + [["new", "connector"], ["docs"], ["vault", "put"]]
+)
+def test_every_command_shows_an_example(mend: Mend, words: list[str]) -> None:
+    assert f"Example: mend {' '.join(words)}" in " ".join(mend(*words, "--help").out.split())
+
+
 def test_a_new_connector_passes_the_lint_and_is_not_overwritten(
     mend: Mend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("bot.cli_setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
+    monkeypatch.setattr("bot.cli.setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
     assert mend("new", "connector", "acme_crm").code == 0
-    linted = mend("lint", "acme_crm.yaml")
+    linted = mend("lint", "connectors/acme_crm.yaml")
     assert (linted.code, linted.out) == (0, "1 files, 0 problems\n")
     assert "is there already" in mend("new", "connector", "acme_crm").err
 
 
+@pytest.fixture
+def own_words(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A user's own words, forgotten again: compiled templates outlive the list of folders."""
+    monkeypatch.setattr("messages.templates._also", [])
+    yield
+    templates.forget()
+
+
+@pytest.mark.usefixtures("own_words")
+def test_a_users_own_sheets_and_words_lie_beside_the_configuration_and_win(
+    mend: Mend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("bot.cli.setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
+    monkeypatch.setattr("flows.core.sheet._also", [])
+    monkeypatch.setenv("MEND_CONFIG", str(tmp_path / "etc" / "mend.yml"))
+    (tmp_path / "etc" / "messages" / "causes").mkdir(parents=True)
+    assert mend("new", "connector", "acme").code == 0
+    sheet = tmp_path / "etc" / "connectors" / "acme.yaml"
+    own = sheet.read_text().replace("https://api.example.com", f"http://127.0.0.1:{closed_port()}")
+    sheet.write_text(own.replace("auth: bearer", "auth: bearer # here") + "aliases: [ac]\n")
+    listed = mend("connectors").out
+    assert "acme" in listed
+    assert "postgres" in listed
+    words = "{% macro summary(f, c) %}Our own words for {{ name(c.name) }}.{% endmacro %}"
+    (tmp_path / "etc" / "messages" / "causes" / "host_unreachable.j2").write_text(words)
+    secret = 'secrets: {access_token: "${env:HOME}"}'
+    Path(tmp_path / "etc" / "mend.yml").write_text(f"connections:\n  crm:\n    connector: ac\n    {secret}\n")
+    checked = mend("check", "crm", "--json")
+    assert checked.code == 1, checked.err
+    ran = checked.json
+    assert (ran["cause"], ran["summary"]) == ("host_unreachable", "Our own words for crm.")
+    (tmp_path / "etc" / "messages" / "causes" / "wrong.j2").write_text("{% if %}")
+    assert "causes/wrong.j2:1:1" in mend("lint").out
+
+
 def test_lint_names_file_line_and_nearest_key(mend: Mend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("bot.cli_setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
+    monkeypatch.setattr("bot.cli.setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
     mend("new", "connector", "acme")
-    sheet = Path("acme.yaml")
+    sheet = Path("connectors/acme.yaml")
     sheet.write_text(sheet.read_text(encoding="utf-8").replace("regeneration:", "regenration:"), encoding="utf-8")
-    ran = mend("lint", "acme.yaml")
+    ran = mend("lint", "connectors/acme.yaml")
     assert ran.code == 1
     assert "regenration: unknown key; did you mean regeneration?" in ran.out
     Path("words.j2").write_text("a\n{% if %}\n", encoding="utf-8")
@@ -285,10 +434,48 @@ def test_our_own_sheets_templates_and_flows_are_sound(mend: Mend) -> None:
     assert mend("lint").code == 0
 
 
-def test_connectors_are_listed(mend: Mend) -> None:
-    assert "postgres" in mend("connectors").out
-    assert {"key", "title", "driver", "checks"} <= set(mend("connectors", "--json").json[0])
+def test_connectors_are_listed_by_what_people_look_for_in_80_columns(mend: Mend) -> None:
+    lines, listed = mend("connectors").out.splitlines(), mend("connectors", "--json").json
+    assert max(map(len, lines)) <= 80
+    begins = [line for line in lines if line and not line.startswith(" ")]
+    assert begins[:4] == ["Databases", "Files and sheets", "Advertising", "Marketing and mail"]
+    under = lines[lines.index("Advertising") : lines.index("Marketing and mail")]
+    assert any("google_ads" in line for line in under)
+    assert {line.split()[0] for line in lines if line.startswith("  ")} == {one["key"] for one in listed}
+    assert {"key", "title", "driver", "checks", "family"} <= set(listed[0])
+    assert [one["key"] for one in listed if one["family"] == "others"] == ["http_api"]
+
+
+def test_a_sheet_is_printed_as_a_guide(mend: Mend) -> None:
+    said = mend("docs", "hubspot").out
+    assert "`contacts` needs crm.objects.contacts.read" in said
+    assert "Development > Legacy apps > your private app > Auth" in said
+    surveys = mend("docs", "surveymonkey").out
+    assert "- developer.surveymonkey.com > My Apps" in surveys
+    assert "When it ends: the token does not" in surveys
+    assert "Such as `gh/acme`." in mend("docs", "circleci").out
+    assert "`leads` needs the role: View all leads" in mend("docs", "close").out
+    assert "ALTER USER" in mend("docs", "mariadb").out
+    assert "ALTER USER" in mend("docs", "redshift").out
+    assert "did you mean hubspot?" in mend("docs", "hubspto").err
+    assert mend("connectors", "--schema").json["required"] == ["key", "title", "facts_date", "source"]
 
 
 def test_a_flow_is_drawn(mend: Mend) -> None:
     assert mend("graph", "reauthorize").out.startswith("stateDiagram-v2")
+
+
+def test_an_unclear_http_answer_gets_its_own_next_step_and_the_question_that_decides(
+    mend: Mend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = "<html><title>Attention Required! | Cloudflare</title></html>"
+    monkeypatch.setenv("KEY", "key-that-must-never-be-seen")
+    with serving(lambda path, headers: (403, {"Content-Type": "text/html"}, page)) as url:
+        config = {"connector": "hubspot", "settings": {"base_url": url}, "secrets": {"access_token": "${env:KEY}"}}
+        (tmp_path / "http.yml").write_text(json.dumps({"connections": {"crm": config}}), encoding="utf-8")
+        ran = mend("check", "crm", "--config", str(tmp_path / "http.yml"))
+    assert ran.code == 3
+    # Not that of the status page, which cannot be read from here either.
+    assert "Next:    Ask whoever runs the firewall or proxy" in ran.out
+    assert "Or:      HubSpot wants a person to solve a captcha." in ran.out
+    assert "Decides: Does a firewall or proxy stand between?" in ran.out

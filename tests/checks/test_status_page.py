@@ -73,6 +73,6 @@ def test_an_outage_says_what_since_when_and_where() -> None:
 def test_a_page_that_cannot_be_read_is_unclear_and_none_is_skipped() -> None:
     with listener(silent) as port:
         assert page(f"http://127.0.0.1:{port}").verdict == "unclear"
-    generic = status_page_quiet(Target("crm", "zendesk", sheet("zendesk")))
+    generic = status_page_quiet(Target("crm", "shopify", sheet("shopify")))
     assert (generic.verdict, generic.evidence.startswith("cannot read this page")) == ("unclear", True)
     assert status_page_quiet(Target("api", "http_api", sheet("http_api"))).verdict == "skipped"

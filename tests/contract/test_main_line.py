@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from tests.talk import World
-
-
-@pytest.fixture(scope="module")
-def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World(database, Path(tmp_path_factory.mktemp("mend"))) as world:
-        yield world
 
 
 def test_a_changed_password_is_found_mended_and_closed_on_proof(world: World) -> None:

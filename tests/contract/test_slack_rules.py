@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.zendesk_desk import Zendesk, zendesk
-from tests.talk import ALICE, BOB, GUEST, Talk, World, wait
-
-HELPER = "U0DANA"
+from tests.talk import ALICE, BOB, DANA, GUEST, Talk, World, wait
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +22,6 @@ def world(database: str, fake: Zendesk, tmp_path_factory: pytest.TempPathFactory
     desk = {"kind": "zendesk", "base_url": fake.url, "email": "bot@acme.test", "token": "t0ken"}
     with World(database, Path(tmp_path_factory.mktemp("mend")), desk=desk) as world:
         yield world
-
-
-@pytest.fixture
-def talk(world: World) -> Talk:
-    started = world.start("warehouse")
-    started.until("regenerating_credentials")
-    return started
 
 
 def count(talk: Talk, state: str) -> int:
@@ -71,12 +62,12 @@ def test_an_answered_question_loses_its_buttons_and_says_who_answered(talk: Talk
 
 
 def test_a_helper_is_told_to_ask_the_owner_until_they_take_over(talk: Talk) -> None:
-    talk.say("escalate", user=HELPER)
-    told = wait(lambda: [m for m in talk.slack.ephemerals(HELPER) if ALICE in m["text"]])
+    talk.say("escalate", user=DANA)
+    told = wait(lambda: [m for m in talk.slack.ephemerals(DANA) if ALICE in m["text"]])
     assert ALICE in told[-1]["text"]
-    talk.say("take over", user=HELPER)
-    wait(lambda: any(HELPER in t for t in talk.texts))
-    talk.say("cancel", user=HELPER)
+    talk.say("take over", user=DANA)
+    wait(lambda: any(DANA in t for t in talk.texts))
+    talk.say("cancel", user=DANA)
     talk.until("cancelled")
 
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from bot.drivers.network import Trouble
-from bot.drivers.tls import handshake, shown
+from bot.drivers.tls import Witness, handshake, shown
 from tests.servers import dripping, listener
 
 
@@ -32,6 +32,22 @@ def certificate(folder: Path, name: str, days: tuple[int, int]) -> Path:
     file = folder / "c.pem"
     file.write_bytes(made.public_bytes(pem) + key.private_bytes(pem, *plain))
     return file
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_what_was_shown_is_known_after_the_one_handshake_that_failed(tmp_path: Path, version: ssl.TLSVersion) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate(tmp_path, "db.example.com", (-1, 9)))
+    context.maximum_version, callers, witness = version, list[bool](), Witness()
+
+    def talk(peer: socket.socket) -> None:
+        callers.append(True)
+        context.wrap_socket(peer, server_side=True)
+
+    with listener(talk) as port, pytest.raises(Trouble):
+        handshake("localhost", port, 4, witness=witness)
+    assert (witness.certificate().names, witness.certificate().days_left) == (["db.example.com"], "8")
+    assert callers == [True]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,12 @@ class Mailbox:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.mails.append(email.message_from_bytes(envelope.content))
+        if self.mood == "cut":  # taken, and the line breaks before the answer
+            server.transport.abort()
         return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        return "421 4.3.0 rude to the last" if self.mood == "rude" else "221 Bye"
 
     def ids(self) -> set[str]:
         """What a desk sees: mails of one Message-ID are one."""

@@ -7,13 +7,13 @@ https://developer.zendesk.com/api-reference/ticketing/tickets/tickets/ , .../int
 from __future__ import annotations
 
 import base64
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.serve import Quiet, listening
 
 WHO = base64.b64encode(b"bot@acme.test/token:t0ken").decode()
 MOODS: dict[str, tuple[int, dict[str, str]]] = {
@@ -43,40 +43,29 @@ class Zendesk:
             return self.by_key[key]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(Quiet):
     state: Zendesk
-
-    def log_message(self, *_: object) -> None: ...
-
-    def _say(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        raw = json.dumps(body).encode()
-        self.send_response(status)
-        sent = {"content-type": "application/json", "content-length": str(len(raw)), **(headers or {})}
-        for name, value in sent.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(raw)
 
     def _refused(self) -> bool:
         wrong = self.headers.get("authorization") != f"Basic {WHO}"
         mood = "401" if wrong else self.state.mood
         if mood in MOODS:
             status, headers = MOODS[mood]
-            self._say(status, {"error": "refused"}, headers)
+            self.say(status, {"error": "refused"}, headers)
         return mood in MOODS
 
     def do_GET(self) -> None:
         if self._refused():
             return
         if self.path == "/api/v2/users/me.json":
-            self._say(200, {"user": {"id": 1, "email": "bot@acme.test"}})
+            self.say(200, {"user": {"id": 1, "email": "bot@acme.test"}})
             return
         wanted = parse_qs(urlsplit(self.path).query).get("external_id", [""])[0]
         found = [] if self.state.blind else [t for t in self.state.tickets if t["external_id"] == wanted]
-        self._say(200, {"tickets": found})
+        self.say(200, {"tickets": found})
 
     def do_POST(self) -> None:
-        sent = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        sent = self.sent()
         if self._refused():
             return
         made = self.state.create(self.headers["idempotency-key"], sent)
@@ -84,17 +73,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.close()
             return
-        self._say(201, {"ticket": made})
+        self.say(201, {"ticket": made})
 
 
 @contextmanager
 def zendesk() -> Iterator[Zendesk]:
     state = Zendesk()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"state": state}))
-    state.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with listening(Handler, state=state) as state.url:
         yield state
-    finally:
-        server.shutdown()
-        server.server_close()

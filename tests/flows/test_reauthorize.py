@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -10,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from flows.core.case import CLOSED, Case
 from flows.core.effects import Event
 from flows.core.finding import Finding
-from flows.core.flow import STEP_OF, STEPS, mermaid
+from flows.core.flow import STEP_OF, STEPS, arrows_of, mermaid
 from flows.core.words import WORDS, understand
 from flows.reauthorize import FLOW, STATES
 
+ROOT = Path(__file__).parents[2]
 WRONG = Finding("verify_credentials", "credentials_accepted", "bad", "invalid_credentials", "auth.wrong_password")
 NO_SELECT = Finding(
     "check_permissions", "permissions_sufficient", "bad", "missing_privilege", "privilege.table_select_missing"
@@ -175,9 +178,81 @@ def test_silence_is_nudged_once_then_expires_and_can_be_resumed() -> None:
     assert talk.case.state == "checking_status"
 
 
-def test_yes_confirms_a_ticket_and_nothing_else() -> None:
+def escalating() -> Talk:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    talk.answer("mend_escalate")
+    talk.answer("mend_confirm_ticket")
+    return talk
+
+
+@pytest.mark.parametrize("problem", ["down", "rate", "auth", "config"])
+def test_a_desk_that_takes_nothing_is_told_once_and_tried_without_end(problem: str) -> None:
+    talk = escalating()
+    assert "desk_down" in talk.hear("ticket", user="", role="system", problem=problem, said="no", after=0.0)
+    waits = []
+    for _ in range(400):
+        assert talk.case.due == "desk"
+        waits.append((talk.case.due_at or 0.0) - talk.clock)
+        assert "open_ticket" in talk.hear("due", user="", role="system", due="desk")
+        said = talk.hear("ticket", user="", role="system", problem=problem, said="no", after=0.0)
+        assert "desk_down" not in said
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (30.0, 3600.0)
+    talk.hear("ticket", user="", role="system", url="https://desk/1", id="1")
+    assert talk.case.state == "escalated"
+
+
+@pytest.mark.parametrize("answer", ["mend_confirm_ticket", "mend_check_again"])
+def test_a_person_may_try_the_desk_at_once(answer: str) -> None:
+    talk = escalating()
+    talk.hear("ticket", user="", role="system", problem="auth", said="no")
+    assert "open_ticket" in talk.answer(answer)
+    assert "desk_down" in talk.hear("ticket", user="", role="system", problem="auth", said="no")
+
+
+def test_the_wait_that_the_desk_asks_for_is_kept() -> None:
+    talk = escalating()
+    talk.hear("ticket", user="", role="system", problem="rate", said="busy", after=7.0)
+    assert talk.case.due_at == talk.clock + 7
+
+
+def test_a_ticket_that_may_have_arrived_is_sent_again_by_a_person_only() -> None:
+    talk = escalating()
+    talk.hear("ticket", user="", role="system", problem="unsure", said="broke")
+    assert talk.case.due == "nudge"
+    assert "open_ticket" in talk.answer("mend_confirm_ticket")
+
+
+def test_what_the_desk_refused_is_not_sent_behind_a_persons_back_later() -> None:
+    talk = escalating()
+    talk.hear("ticket", user="", role="system", problem="down", said="no")
+    talk.answer("mend_back")
+    assert talk.case.due != "desk"
+    talk.answer("mend_escalate")
+    assert (talk.case.state, talk.case.due) == ("escalating", "nudge")
+
+
+def test_a_ticket_told_twice_is_said_once() -> None:
+    talk = escalating()
+    talk.hear("ticket", user="", role="system", url="https://desk/1", id="1")
+    assert talk.hear("ticket", user="", role="system", url="https://desk/1", id="1") == []
+
+
+def test_a_case_taken_up_again_goes_back_to_its_ticket() -> None:
+    talk = escalating()
+    talk.hear("ticket", user="", role="system", url="https://desk/1", id="1")
+    talk.answer("mend_resume")
+    talk.until("regenerating_credentials", WRONG)
+    talk.answer("mend_escalate")
+    talk.answer("mend_confirm_ticket")
+    talk.hear("ticket", user="", role="system", url="https://desk/1", id="1")
+    assert talk.case.state == "escalated"
+
+
+def test_yes_confirms_a_ticket_or_a_rotation_and_nothing_else() -> None:
     assert understand("Yes please!", "escalating") == "mend_confirm_ticket"
-    assert understand("yes", "regenerating_credentials") is None
+    assert understand("yes", "regenerating_credentials") == "mend_confirm_rotation"
+    assert understand("yes", "checking_network") is None
 
 
 @pytest.mark.parametrize("word", sorted({w for words in WORDS.values() for w in words}))
@@ -186,10 +261,17 @@ def test_every_word_is_understood_in_the_ticket_question(word: str) -> None:
 
 
 def test_every_state_is_reached_and_can_be_left_except_the_end() -> None:
-    diagram = mermaid(FLOW.machine)
-    for state in STATES:
-        assert f"--> {state}" in diagram, f"nothing leads to {state}"
-        assert state == "resolved" or f"{state} -->" in diagram, f"nothing leads out of {state}"
+    arrows = arrows_of(FLOW.machine)
+    assert {dest for _, dest in arrows} == set(STATES)
+    assert {source for source, _ in arrows} == set(STATES) - {"resolved"}
+
+
+def test_every_arrow_of_the_flow_is_drawn_and_the_readme_shows_the_same() -> None:
+    diagram = mermaid(FLOW)
+    for source, dest in arrows_of(FLOW.machine):
+        for state in (source, dest):
+            assert state in diagram
+    assert f"```mermaid\n{diagram}\n```" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 class AnyEventInAnyOrder(RuleBasedStateMachine):
@@ -224,8 +306,34 @@ class AnyEventInAnyOrder(RuleBasedStateMachine):
         case = self.talk.case
         closed = case.state in CLOSED or case.state == "escalated"
         assert case.waiting or closed or case.run > 0
-        assert closed or case.waiting or case.due == "" or case.state == "waiting_for_provider"
+        assert closed or case.waiting or case.due in ("", "desk") or case.state == "waiting_for_provider"
 
 
 AnyEventInAnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestAnyEventInAnyOrder = AnyEventInAnyOrder.TestCase
+
+
+def test_mend_offers_its_own_page_where_it_has_one_and_words_where_not() -> None:
+    talk = Talk()
+    talk.case.repairs = ["update_credentials"]
+    talk.until("regenerating_credentials", WRONG)
+    assert talk.answer("mend_update_credentials")[1:3] == ["offer_update_credentials", "send_link"]
+    talk.case.repairs = []
+    assert "regenerate_update_credentials" in talk.answer("mend_update_credentials")
+    assert "send_link" not in talk.answer("mend_update_credentials")
+
+
+def test_saved_credentials_are_believed_only_on_proof() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    assert "saved" in talk.hear("saved")
+    assert talk.case.state == "confirming_recovery"
+    talk.found()
+    assert talk.case.state == "resolved"
+    assert talk.hear("saved") == []
+
+
+def test_a_leaked_secret_is_told_even_to_who_may_only_read_and_moves_nothing() -> None:
+    talk = Talk().until("regenerating_credentials", WRONG)
+    before = talk.case.to_dict()
+    assert talk.hear("leaked", user="CHARLIE", role="reader", form="password") == ["leaked"]
+    assert talk.case.to_dict() == before

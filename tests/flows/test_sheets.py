@@ -6,13 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 from bot.checks.run import MODULES
+from bot.cli.setup import schema
 from bot.lint import lint
+from bot.views import sheet_view
 from flows.core.causes import CAUSES
 from flows.core.sheet import HERE, SheetError, UnknownConnector, known_keys, load_sheet, sheet, sheets
+from messages import render
+from messages.escape import escape
+from tests.messages.views import WAREHOUSE, case, view
 
-DATABASE = ("name_resolves", "port_answers", "database_answers", "credentials_accepted", "permissions_sufficient")
+ALWAYS = ("name_resolves", "port_answers", "credentials_accepted", "permissions_sufficient")
 HTTP = (
     "status_page_quiet",
     "name_resolves",
@@ -33,18 +40,84 @@ def test_the_ten_first_connectors_are_known() -> None:
 def test_every_sheet_keeps_the_contract(key: str) -> None:
     one = sheet(key)
     assert one.key == key
-    assert one.checks == (HTTP if one.driver == "http" else DATABASE)
+    if one.driver == "http":
+        assert tuple(name for name in one.checks if name in HTTP) == HTTP
+    else:
+        assert [name for name in one.checks if name in ALWAYS] == list(ALWAYS)
     assert set(one.checks) <= set(MODULES)
     assert one.regeneration
     assert one.regeneration.who
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d", one.facts_date)
-    assert one.source.startswith("https://")
+    assert one.platform_auth
+    # Nobody supports what nobody has described, nor what no pipeline service reads.
+    assert one.support or key in ("http_api", "redis")
+    assert one.docs
     assert len((HERE / f"{key}.yaml").read_text().splitlines()) <= 80
     for field in one.fields:
         assert field.help.strip().endswith((".", ")")), field.name
         assert field.example, field.name
     for match in one.http.answers if one.http else ():
         assert match.cause in CAUSES
+
+
+@pytest.mark.parametrize("key", [key for key in known_keys() if sheet(key).http and key != "http_api"])
+def test_every_provider_is_described_for_somebody_who_never_opened_its_console(key: str) -> None:
+    known = sheet(key)
+    assert known.http
+    assert known.regeneration
+    assert known.roles
+    assert known.platform_types
+    assert known.http.grant
+    assert known.http.resources or known.http.other
+    assert known.regeneration.steps
+    assert all(field.where for field in known.fields if field.name == known.http.secret)
+    guide = docs_of(key)
+    console, _ = known.sign_in_at({})
+    assert re.match(r"https://[\w.-]+\.\w+", console)
+    # Who reads from the top meets the address before the first menu path, and again where a path of the steps begins.
+    assert 0 < guide.index(console) < guide.index(" > ")
+    making = guide[guide.index("## A new credential") :]
+    first = next((line for line in making.splitlines() if " > " in line), "")
+    assert not first or re.search(r"[\w-]+\.[a-z]{2,}", making[: making.index(first)] + first.split(" > ")[0])
+
+
+def docs_of(key: str) -> str:
+    known = sheet(key)
+    return render.guide({**known.model_dump(), "claims": [], "resources": {}, "base": ""}, sheet_view(known))
+
+
+def test_the_address_of_the_console_is_the_connections_own_and_an_example_without() -> None:
+    known = sheet("zendesk")
+    assert known.sign_in_at({"subdomain": "shop"}) == ("https://shop.zendesk.com/admin", False)
+    assert known.sign_in_at({}) == ("https://acme.zendesk.com/admin", True)
+    assert "your own address, such as https://acme.zendesk.com/admin" in docs_of("zendesk")
+    assert sheet("gitlab").sign_in_at({}) == ("https://gitlab.com/users/sign_in", False)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("close", ("shown only once", "goes on working beside it")),
+        ("toggl", ("can be looked at again", "stops working at once")),
+        ("linkedin_ads", ()),
+    ],
+)
+def test_it_is_said_whether_the_new_one_is_seen_again_and_the_old_one_goes_on(key: str, said: tuple[str, ...]) -> None:
+    every = ("shown only once", "can be looked at again", "goes on working beside it", "stops working at once")
+    guide = docs_of(key)
+    assert [one for one in every if one in guide] == list(said)
+
+
+def test_menu_paths_without_the_address_of_a_console_are_found_by_lint(tmp_path: Path) -> None:
+    console = 'console: "https://dashboard.stripe.com"'
+    assert console in GOOD
+    for new, words in (
+        ("", "menu paths need console"),
+        ('console: "http://dashboard.stripe.com"', "does not begin with https://"),
+        ('console: "https://{shop}.stripe.com"', "{shop} is no field"),
+        ('console: "https://{api_key}.stripe.com"', "{api_key} is no field"),
+    ):
+        (tmp_path / "stripe.yaml").write_text(GOOD.replace(console, new))
+        assert any(words in one.text and one.line > 1 for one in lint([tmp_path])), new
 
 
 def test_our_own_sheets_and_templates_have_no_problems() -> None:
@@ -104,6 +177,15 @@ def test_a_wrong_sheet_is_an_error_with_file_line_and_column(
         ("secret: api_key", "secret: api_kei", "is no secret field"),
         ("/v1/account", "/v1/{acount}", "{acount} is no field"),
         ('help: Leave it as it is.', 'help: ""', "needs a help"),
+        ('label: Address of the API, default', 'label: x, choices: {eu: "https://eu"}, default', "is none of the choices"),
+        ('facts_date: "2026-', 'facts_date: "today-', "is no date"),
+        ("path: \"/v1/charges?limit=1\"", 'path: "/v1/{what}"', "{what} is no field"),
+        ("source: https", "source: http", "does not begin with https://"),
+        ('body: "Invalid API Key"', 'body: "Invalid API Key|ip"', "'ip' would be found inside other words"),
+        ("code: auth.token_expired", "code: whatever", "is not of the form family.what"),
+        ("code: auth.token_expired", "code: auth.tokn_expired", "no words in messages/causes/codes.yaml; did you mean auth.token_expired?"),
+        ("alternatives: [auth.key_deleted]", "alternatives: [auth.zzzzz]", "the code auth.zzzzz has no words"),
+        ("code: config.wrong_environment", "code: config.qqqqq", "the code config.qqqqq has no words"),
     ],
 )  # fmt: skip
 def test_lint_finds_what_the_schema_cannot(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -112,6 +194,14 @@ def test_lint_finds_what_the_schema_cannot(tmp_path: Path, old: str, new: str, w
     found = lint([tmp_path])
     assert any(words in one.text for one in found), found
     assert all(one.line > 1 for one in found)
+
+
+def test_a_code_without_words_is_found_where_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "stripe.yaml"
+    file.write_text(GOOD.replace("auth.token_revoked", "auth.token_revokt"))
+    (problem,) = lint([tmp_path])
+    line = file.read_text().splitlines()[problem.line - 1]
+    assert line[problem.col - 1 :].startswith("code: auth.token_revokt")
 
 
 def test_lint_reads_templates_and_a_path_that_is_not_there(tmp_path: Path) -> None:
@@ -128,3 +218,68 @@ def test_a_users_own_sheet_is_found_beside_ours_and_only_the_one_asked_for_is_re
     assert both["acme"].title == "Stripe"
     with pytest.raises(SheetError):
         both["broken"]
+
+
+def variant(folder: Path, text: str) -> Path:
+    (folder / "acme_pg.yaml").write_text(
+        f'key: acme_pg\ntitle: Acme\nextends: postgres\nfacts_date: "2026-11-24"\nsource: https://acme.example\n{text}'
+    )
+    return folder / "acme_pg.yaml"
+
+
+def test_a_variant_says_only_what_differs(tmp_path: Path) -> None:
+    known = load_sheet(
+        variant(tmp_path, "fields: [{name: host, example: x.acme.example}]\nregeneration: {steps: [Console > Users]}\n")
+    )
+    base = sheet("postgres")
+    assert (known.title, known.driver, known.checks) == ("Acme", "postgres", base.checks)
+    assert (known.aliases, known.platform_types) == ((), {})
+    assert [f.name for f in known.fields] == [f.name for f in base.fields]
+    assert (known.fields[0].example, known.fields[0].help) == ("x.acme.example", base.fields[0].help)
+    assert known.regeneration
+    assert base.regeneration
+    assert (known.regeneration.steps, known.regeneration.who) == (("Console > Users",), base.regeneration.who)
+
+
+@pytest.mark.parametrize(
+    ("more", "old", "new", "said"),
+    [
+        ("", "postgres", "postgrse", "3:1: extends: the sheet 'postgrse' does not exist"),
+        ("", "postgres", "mariadb", "3:1: extends: the sheet 'mariadb' extends another itself"),
+        ("", "postgres", "acme_pg", "3:1: extends: the sheet 'acme_pg' does not exist"),
+        ("fields:\n  - {name: host, pattern: '('}\n", "", "", "7:18: fields.host.pattern: .*not a pattern"),
+        ("fields: [{name: new, label: x}]\n", "", "", "6:10: fields.new.help: this key is required"),
+        ("suport: certified\n", "", "", "6:1: suport: unknown key; did you mean support"),
+        ("support: somebody\n", "", "", "6:1: support: "),
+    ],
+)
+def test_a_wrong_variant_is_an_error_in_its_own_file(tmp_path: Path, more: str, old: str, new: str, said: str) -> None:
+    file = variant(tmp_path, more)
+    file.write_text(file.read_text().replace(f"extends: {old}", f"extends: {new}") if old else file.read_text())
+    with pytest.raises(SheetError, match=said):
+        load_sheet(file)
+
+
+def test_editors_get_a_schema_that_fits_every_sheet_and_finds_a_slip() -> None:
+    known = Draft202012Validator(schema())
+    for key in known_keys():
+        found = [error.message for error in known.iter_errors(yaml.safe_load((HERE / f"{key}.yaml").read_text()))]
+        assert found == [], key
+    slip = yaml.safe_load(GOOD)
+    slip["http"]["auht"] = slip["http"].pop("auth")
+    assert not known.is_valid(slip)
+    assert not known.is_valid({**yaml.safe_load(GOOD), "driver": "htpp"})
+    assert not known.is_valid({"key": "x", "title": "x", "facts_date": "x", "source": "x"})
+
+
+@pytest.mark.parametrize("key", known_keys())
+@pytest.mark.parametrize("route", ["update_credentials", "reauthorize", "rotate"])
+def test_who_never_opened_the_console_is_told_the_way_through_it(key: str, route: str) -> None:
+    known = sheet(key)
+    place = {**WAREHOUSE, **sheet_view(known)}
+    seen = render.message(f"regenerate_{route}", view(case=case(connector=key), connection=place), (), key="k")
+    assert len(seen["text"]) <= 3000
+    assert "{" not in seen["text"]
+    assert known.regeneration
+    for step in known.regeneration.steps:
+        assert escape(step[1:30]) in seen["text"]

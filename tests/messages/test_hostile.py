@@ -55,9 +55,9 @@ def test_hostile_text_does_no_harm_anywhere(text: str) -> None:
     for payload in made:
         fits(payload)
         harmless(payload)
-    home = render.home(
-        {"cases": [{"connection": text, "state": "choosing", "permalink": text}], "connections": choices}
-    )
+    hurt_case = {"id": text[:20], "connection": text, "state": "choosing", "permalink": text, "step": "choose",
+                 "version": 1, "changed_at": 0.0}  # fmt: skip
+    home = render.home({"cases": [hurt_case], "paused": [hurt_case], "connections": choices})
     fits(home, "home")
     harmless(home)
 

@@ -17,7 +17,7 @@ HOUSE = Path(render.__file__).parent
 NAMES = sorted(
     p.stem for p in (HOUSE / "reauthorize").glob("*.j2") if p.stem not in ("root", "make") and p.stem[0] != "_"
 )
-OUTSIDE = sorted(p.stem for p in (HOUSE / "slack").glob("*.j2") if p.stem != "home")
+OUTSIDE = sorted(p.stem for p in (HOUSE / "slack").glob("*.j2") if not p.stem.startswith("home_"))
 CODES = (Path(__file__).parent / "codes.txt").read_text().split()
 CONNECTORS = sorted(p.name for p in (HOUSE / "connectors").iterdir())
 BUTTONS = tuple(b for b in blocks.labels() if b.startswith("mend_"))
@@ -101,9 +101,23 @@ def test_missing_grants_come_as_statements_to_copy() -> None:
     finding = {**FINDING, "cause": "missing_privilege", "code": "privilege.table_select_missing",
                "facts": {"missing": ["public.t0"], "statements": statements, "user": "stitch"}}  # fmt: skip
     said = render.next_step(finding, WAREHOUSE)
-    assert "The owner of the database runs:\n\n```\nGRANT SELECT ON public.t0 TO stitch;\n" in said
+    assert (
+        "The owner of the database runs this on db.example.com:5432:\n\n```\nGRANT SELECT ON public.t0 TO stitch;\n"
+        in said
+    )
     assert "and 175 more" in said
     fits(render.message("failed", view(finding=finding), ("mend_fixed",), key="k"))
+
+
+def test_a_statement_can_be_copied_from_the_ticket_that_nobody_takes() -> None:
+    grant = "GRANT SELECT ON `back office`.`Staff list` TO 'x'@'%';"
+    finding = {**FINDING, "cause": "missing_privilege", "facts": {"statements": [grant]}}
+    seen = view(case=case(findings=[finding], has_desk=False), finding=finding)
+    message = render.message("escalating", seen, ("mend_back",), key="k")
+    fits(message)
+    shown = "".join(block["text"]["text"] for block in message["blocks"] if block["type"] == "section")
+    assert grant in shown
+    assert shown.count("```") == 2
 
 
 @pytest.mark.parametrize("connector", [*CONNECTORS, "elsewhere"])
@@ -149,13 +163,48 @@ def test_an_answered_question_loses_its_buttons_and_says_who() -> None:
     assert "Or answer in this thread" not in str(done)
 
 
+def test_every_icon_is_one_that_the_local_slack_draws() -> None:
+    drawn = (HOUSE.parent / "bot/playground/static/text.js").read_text(encoding="utf-8")
+    assert [icon for icon in blocks.icons() if f"{icon.strip(':')}: " not in drawn] == []
+
+
 def test_home_shows_own_cases_and_health(snapshot: SnapshotAssertion) -> None:
-    cases = [{"connection": "crm", "state": "escalated", "permalink": "https://x.slack.com/p1", "changed_at": 1.79e9}]
+    place = {"id": "c1", "step": "escalate", "version": 3, "permalink": "https://x.slack.com/p1", "changed_at": 1.79e9}
+    cases = [{**place, "connection": "crm", "state": "escalated"}]
+    paused = [{**place, "connection": "warehouse", "state": "expired", "step": "close"}]
     many = [{**CHOICES[0], "name": f"c{n}", "verdict": "bad", "cause": "x", "at": 1.79e9} for n in range(150)]
     for shown in (
         {"cases": [], "connections": []},
-        {"cases": cases, "connections": CHOICES},
-        {"cases": cases * 40, "connections": many},
+        {"cases": cases, "paused": paused, "connections": CHOICES},
+        {"cases": cases * 40, "paused": paused * 40, "connections": many},
     ):
         fits(render.home(shown), "home")
-    assert render.home({"cases": cases, "connections": CHOICES}) == snapshot
+    home = render.home({"cases": cases, "paused": paused, "connections": CHOICES})
+    assert home == snapshot
+    resume = next(b["accessory"] for b in home["blocks"] if "accessory" in b)
+    assert (resume["action_id"], resume["value"]) == ("mend_resume", "c1:close:3")
+
+
+def test_a_reminder_says_what_runs_out_when_and_what_to_do(snapshot: SnapshotAssertion) -> None:
+    now, made = 1.79e9, []
+    things = (("certificate", "db.example.com", 28), ("client_certificate", "/etc/mend/client.crt", 1.5), ("token", "access_token", 0.4),
+              ("ssh_certificate", "bastion.example.com", 3), ("password", "stitch at <!channel>", -2), ("person", "U0DANA", 0))  # fmt: skip
+    for kind, what, days in things:
+        row = {"kind": kind, "what": what, "at": now + days * 86_400, "names": ["warehouse", "<!here>"], "now": now}
+        for mention in ("", "U0ALICE", "S0TEAM"):
+            reminder = render.reminder({**row, "mention": mention}, key="r1")
+            fits(reminder)
+            assert "<!channel>" not in str(reminder)
+            assert "<!here>" not in reminder["text"]
+        made.append(reminder["text"])
+        shown = {**CHOICES[0], "ending": [{**row, "soon": days < 7}]}
+        fits(render.home({"connections": [shown], "now": now}), "home")
+        made.append(render.ephemeral("status_list", {"ending": [{**row, "connection": "crm"}], "now": now})["text"])
+    assert made == snapshot
+
+
+def test_a_case_that_closes_says_what_runs_out_soon() -> None:
+    row = {"kind": "password", "what": "stitch at db.example.com", "at": 6.5 * 86_400}
+    said = render.message("resolved", {**view(state="resolved"), "ending": [row], "now": 0.0}, key="c1.m")["text"]
+    assert "The password of stitch at db.example.com runs out in 6 days" in said
+    assert "Let the database owner set a new one" in said

@@ -31,8 +31,8 @@ WAREHOUSE: dict[str, Any] = {
     "regeneration": {
         "kind": "update_credentials",
         "who": "the owner of the database",
-        "steps": "ALTER ROLE",
-        "shown_once": False,
+        "steps": [],
+        "shown_once": None,
         "old_stays_valid": False,
     },
     "docs": [],
@@ -47,7 +47,7 @@ def case(**more: Any) -> dict[str, Any]:
         "opened_at": 1_795_488_000.0, "changed_at": 1_795_488_060.0, "connection": "warehouse", "connector": "postgres",
         "skipped": ["check_status"], "tried": ["retried:verifying_credentials"], "ticket": {}, "findings": [FINDING],
         "choices": ["warehouse", "crm"], "reported": "", "has_desk": True, "regeneration": "update_credentials",
-        "helpful": None, **more,
+        "helpful": None, "rotation": {}, "flow": "reauthorize", **more,
     }  # fmt: skip
 
 

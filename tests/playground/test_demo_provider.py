@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -167,3 +170,37 @@ def test_the_incident_of_stripe_is_on_its_api(provider: DemoProvider) -> None:
     assert [one["status"] for one in incident["incident_updates"]] == ["identified", "investigating"]
     assert incident["incident_updates"][0]["affected_components"][0]["name"] == "API"
     assert {one["name"]: one["status"] for one in summary["components"]}["API"] == "major_outage"
+
+
+def test_a_grant_is_given_once_and_keeps_to_what_was_allowed(provider: DemoProvider) -> None:
+    verifier = "v" * 50
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    back = "http://127.0.0.1:1/oauth/callback"
+    asked = {"client_id": provider.state.client_id, "redirect_uri": back, "state": "s", "code_challenge": challenge,
+             "scope": "oauth crm.objects.contacts.read crm.objects.deals.read", "response_type": "code"}  # fmt: skip
+    at = f"{provider.url}/hubspot/oauth"
+    assert "crm.objects.deals.read" in requests.get(f"{at}/authorize", params=asked, timeout=10).text
+    said = {"answer": "allow", "granted": ["oauth", "crm.objects.contacts.read"]}
+    onward = requests.post(f"{at}/authorize", params=asked, data=said, timeout=10, allow_redirects=False)
+    code = parse_qs(urlsplit(onward.headers["Location"]).query)["code"][0]
+    client = {"client_id": provider.state.client_id, "client_secret": provider.state.client_secret}
+    form = {**client, "grant_type": "authorization_code", "code": code, "redirect_uri": back, "code_verifier": verifier}
+    first, again = (requests.post(f"{at}/v3/token", data=form, timeout=10) for _ in range(2))
+    assert (first.status_code, again.status_code, again.json()["error"]) == (200, 400, "invalid_grant")
+    seen = {"Authorization": f"Bearer {first.json()['access_token']}"}
+    objects = f"{provider.url}/hubspot/crm/v3/objects"
+    assert requests.get(f"{objects}/contacts", headers=seen, timeout=10).status_code == 200
+    assert requests.get(f"{objects}/deals", headers=seen, timeout=10).status_code == 403
+    renewal = {**client, "grant_type": "refresh_token", "refresh_token": first.json()["refresh_token"]}
+    assert requests.post(f"{at}/v3/token", data=renewal, timeout=10).json()["access_token"]
+    provider.revoke_hubspot_token()
+    assert requests.post(f"{at}/v3/token", data=renewal, timeout=10).status_code == 400
+
+
+def test_nobody_unknown_is_sent_anywhere(provider: DemoProvider) -> None:
+    for wrong in ({"client_id": "other"}, {"redirect_uri": "https://evil.example/oauth/callback"}):
+        asked = {"client_id": provider.state.client_id, "redirect_uri": "http://127.0.0.1:1/oauth/callback", **wrong}
+        answer = requests.get(
+            f"{provider.url}/hubspot/oauth/authorize", params=asked, timeout=10, allow_redirects=False
+        )
+        assert answer.status_code == 400

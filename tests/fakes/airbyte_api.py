@@ -1,0 +1,80 @@
+"""Airbyte's API as https://reference.airbyte.com describes it, over real HTTP: tokens, connections, sources, jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from tests.fakes.serve import Quiet, listening
+
+CLIENT, SECRET, TOKEN = "c1ient", "s3cret-c4n4ry", "t0ken-c4n4ry"
+SHOP, SOURCE = "11111111-0000-0000-0000-000000000001", "22222222-0000-0000-0000-000000000001"
+
+
+class AirbyteApi:
+    """One workspace with more connections than a page holds; that of the shop is the last of them."""
+
+    def __init__(self) -> None:
+        self.url, self.mood = "", ""
+        self.connections = [self._connection(f"3333-{n}", f"Other {n}") for n in range(119)]
+        self.connections.append(self._connection(SHOP, "Shop"))
+        self.jobs: list[dict[str, Any]] = []
+
+    def _connection(self, number: str, name: str) -> dict[str, Any]:
+        return {"connectionId": number, "name": name, "sourceId": SOURCE, "destinationId": "d", "workspaceId": "w",
+                "status": "active", "schedule": {"scheduleType": "manual"}, "dataResidency": "auto", "configurations": {}}  # fmt: skip
+
+    def ran(self, state: str, began: str = "2026-01-01T00:00:00Z", ended: str = "2026-01-01T00:10:00Z") -> None:
+        self.jobs.insert(0, {"jobId": 9000 + len(self.jobs), "status": state, "jobType": "sync", "startTime": began,
+                             "connectionId": SHOP, "lastUpdatedAt": ended, "duration": "PT10M", "rowsSynced": 3})  # fmt: skip
+
+
+class Handler(Quiet):
+    state: AirbyteApi
+
+    def do_GET(self) -> None:
+        if self.headers.get("authorization") != f"Bearer {TOKEN}":
+            return self.say(401, {"type": "https://reference.airbyte.com/reference/errors", "title": "unauthorized"})
+        url = urlsplit(self.path)
+        asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+        parts = url.path.strip("/").split("/")
+        if parts == ["v1", "connections"]:
+            first, most = int(asked.get("offset", 0)), int(asked.get("limit", 20))
+            return self.say(200, {"data": self.state.connections[first : first + most], "next": "", "previous": ""})
+        if parts[:2] == ["v1", "connections"]:
+            found = next((c for c in self.state.connections if c["connectionId"] == parts[2]), None)
+            return self.say(200, found) if found else self.say(404, {"title": "resource-not-found"})
+        if parts == ["v1", "sources", SOURCE]:
+            return self.say(200, {"sourceId": SOURCE, "name": "Shop", "sourceType": "postgres", "workspaceId": "w",
+                                  "configuration": {"password": "**********"}})  # fmt: skip
+        if parts == ["v1", "jobs"]:
+            newest_first = asked.get("orderBy") == "createdAt|DESC"
+            jobs = [job for job in self.state.jobs if job["connectionId"] == asked.get("connectionId")]
+            jobs = jobs if newest_first else jobs[::-1]
+            return self.say(200, {"data": jobs[: int(asked.get("limit", 20))], "next": "", "previous": ""})
+        self.say(404, {"title": "resource-not-found"})
+
+    def do_POST(self) -> None:
+        sent = self.sent()
+        if self.state.mood == "500":
+            return self.say(503, {"title": "unexpected-problem"})
+        if self.path == "/v1/applications/token":
+            if (sent.get("client_id"), sent.get("client_secret")) != (CLIENT, SECRET):
+                return self.say(401, {"title": "unauthorized"})
+            return self.say(200, {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 180})
+        if self.path == "/v1/jobs" and self.headers.get("authorization") == f"Bearer {TOKEN}":
+            if any(job["status"] == "running" for job in self.state.jobs):
+                return self.say(409, {"title": "try-again-later", "detail": "A sync is already running"})
+            self.state.ran("running", ended="")
+            return self.say(200, {"jobId": self.state.jobs[0]["jobId"], "status": "running", "jobType": "sync"})
+        self.say(404, {"title": "resource-not-found"})
+
+
+@contextmanager
+def airbyte() -> Iterator[AirbyteApi]:
+    state = AirbyteApi()
+    with listening(Handler, state=state) as state.url:
+        state.url += "/v1"
+        yield state

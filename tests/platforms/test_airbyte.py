@@ -1,0 +1,60 @@
+"""Airbyte as its documentation describes it: a connection is found, its jobs are read, one is started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bot.platforms.airbyte import Airbyte, make
+from bot.platforms.base import PlatformError, moment
+from tests.fakes.airbyte_api import CLIENT, SECRET, SHOP, AirbyteApi, airbyte
+
+
+@pytest.fixture
+def side() -> Iterator[AirbyteApi]:
+    with airbyte() as made:
+        yield made
+
+
+@pytest.fixture
+def known(side: AirbyteApi) -> Airbyte:
+    return make(f"{CLIENT}:{SECRET}", "", side.url)
+
+
+def test_a_connection_is_found_by_its_id_or_name_and_is_of_the_kind_of_its_source(known: Airbyte) -> None:
+    for wanted in (SHOP, "shop"):
+        found = known.find(wanted)
+        assert (found.id, found.type) == (SHOP, "source-postgres")
+    assert known.check() == "Airbyte answers, 120 connections"
+
+
+def test_the_newest_job_counts(known: Airbyte, side: AirbyteApi) -> None:
+    assert known.last_job(SHOP).state == "none"
+    side.ran("failed")
+    assert "its API does not tell why" in known.last_job(SHOP).said
+    side.ran("succeeded", ended="2026-01-02T00:00:00Z")
+    assert (known.last_job(SHOP).state, known.last_job(SHOP).ended) == ("good", moment("2026-01-02T00:00:00Z"))
+
+
+@pytest.mark.parametrize(("status", "state"), [("running", "running"), ("incomplete", "running"), ("cancelled", "bad")])
+def test_each_way_a_job_stands_is_read(known: Airbyte, side: AirbyteApi, status: str, state: str) -> None:
+    side.ran(status)
+    assert known.last_job(SHOP).state == state
+
+
+def test_a_connection_that_is_switched_off_says_by_whom(known: Airbyte, side: AirbyteApi) -> None:
+    for status, paused in (("inactive", "somebody"), ("locked", "platform"), ("active", "")):
+        side.connections[-1]["status"] = status
+        assert known.last_job(SHOP).paused == paused
+
+
+def test_a_job_is_started_once(known: Airbyte, side: AirbyteApi) -> None:
+    known.start_job(SHOP)
+    known.start_job(SHOP)
+    assert len(side.jobs) == 1
+
+
+def test_a_token_that_cannot_be_one_says_what_it_should_be() -> None:
+    with pytest.raises(PlatformError, match="CLIENT_ID:CLIENT_SECRET"):
+        make("only-one-part", "", "")
