@@ -166,6 +166,7 @@ def _addresses(sheet: Sheet) -> Iterator[Found]:
         given.append((["http", "base_url"], sheet.http.base_url))
     if sheet.status_page:
         given.append((["status_page", "url"], sheet.status_page.url))
+        given += [(["status_page", "page"], one) for one in (sheet.status_page.page,) if one]
     for where, url in given:
         if not url.startswith(("https://", "{")):
             yield where, f"{url} does not begin with https://"

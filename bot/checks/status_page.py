@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 from urllib.parse import quote
 
 from bot.checks.base import Target, check, finding
 from bot.checks.http_ask import FIELD, written
-from bot.checks.status_readers import KINDS, Incident, OtherPage, line
+from bot.checks.status_incident import Incident, OtherPage, line
+from bot.checks.status_readers import KINDS
 from bot.drivers.http import get
 from bot.drivers.network import Trouble
 from flows.core.finding import Finding
 
 NAME = "status_page_quiet"
+NEXT = re.compile(r"[\s,]*")
 
 
 @check("check_status", NAME)
@@ -21,7 +24,8 @@ def status_page_quiet(target: Target) -> Finding:
     """The provider's status page reports no incident."""
     page = target.sheet.status_page
     given = str(target.settings.get("status_url") or "")
-    url = (given or (page.url if page else "")).rstrip("/")
+    asked_at = (given or (page.url if page else "")).rstrip("/")
+    url = page.page if page and page.page and not given else asked_at
     if not url:
         return finding(NAME, "skipped", evidence="no status page is known")
     if "amazonaws.com" not in str(target.settings.get("endpoint_url") or "amazonaws.com"):
@@ -35,17 +39,32 @@ def status_page_quiet(target: Target) -> Finding:
         return _unread(url, f"{url} (it tells by {missing[0]}: name yours under settings, as {': '.join(missing)})")
     ca_file = str(target.settings.get("ca_file") or "") or None
     headers = {"Accept": "application/json", "User-Agent": "mend"}
-    asked = url + re.sub(FIELD, lambda found: quote(written(target, found[1]), safe=""), path)
+    asked = asked_at + re.sub(FIELD, lambda found: quote(written(target, found[1]), safe=""), path)
     try:
         answer = get(asked, headers, min(target.timeout, 5.0), proxy=target.proxy, ca_file=ca_file)
     except Trouble as trouble:
         return _unread(url, trouble.evidence)
+    said = _begun(answer.text) if answer.truncated and kind == "google_cloud" else answer.body
     try:
-        incidents = read(answer.body if answer.status == 200 else None)
+        incidents = read(said if answer.status == 200 else None)
     except OtherPage as other:
-        return _unread(url, f"{url} ({other or f'HTTP {answer.status}'})")
+        why = "it is too long" if answer.truncated else f"HTTP {answer.status}"
+        return _unread(url, f"{url} ({str(other) or why})")
     ours = [re.sub(FIELD, lambda found: written(target, found[1]), part) for part in wanted]
     return _judge([one for one in incidents if one.about(ours)], _said(answer.body), url)
+
+
+def _begun(text: str) -> list[Any] | None:
+    """The whole entries of a list that was cut off. Google's logs go back for years, and its own reader takes their
+    beginning only: https://github.com/GoogleCloudPlatform/google-cloud-eclipse/pull/2769"""
+    entries, at, decoder = list[Any](), 1, json.JSONDecoder()
+    while text.startswith("[") and (start := NEXT.match(text, at)):
+        try:
+            entry, at = decoder.raw_decode(text, start.end())
+        except (ValueError, RecursionError):
+            break
+        entries.append(entry)
+    return entries or None
 
 
 def _missing(target: Target, *texts: str) -> tuple[str, ...]:
@@ -71,6 +90,9 @@ def _judge(incidents: list[Incident], said: str, url: str) -> Finding:
     if serious or planned:
         code = "availability.provider_error" if serious else "availability.maintenance"
         return _bad(code, (serious or planned)[0], url)
+    if unsure := next((one for one in incidents if one.serious is None), None):
+        words = f"{unsure.name} ({unsure.state}); this page does not say how bad it is"
+        return finding(NAME, "unclear", evidence=words[:500], url=url, incident=unsure.name, since=unsure.since)
     minor = ", ".join(one.name for one in incidents[:3])
     said = said or "no incident"
     return finding(NAME, "good", evidence=(f"{said}; minor: {minor}" if minor else said)[:500], url=url)

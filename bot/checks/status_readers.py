@@ -1,90 +1,19 @@
-"""Providers' status pages, each kind read as its own documentation says, into the same few words."""
+"""Status pages that providers make themselves, each read as its own documentation says, into the same few words."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Incident:
-    """What a page reports now. `serious`: data may stop; `maintenance`: planned, and under way."""
-
-    name: str
-    state: str
-    serious: bool = False
-    maintenance: bool = False
-    since: str = ""
-    components: tuple[str, ...] = ()
-    update: str = ""
-
-    def about(self, wanted: Sequence[str]) -> bool:
-        """Whether it concerns one of the components; one that names none concerns all."""
-        named = [one.lower() for one in self.components]
-        return not wanted or not named or any(want.lower() in one for want in wanted for one in named)
-
-
-class OtherPage(Exception):
-    """The answer is not what pages of this kind give, or says what nobody has documented."""
-
-
-Reader = Callable[[Any], list[Incident]]
-DISRUPTED = (400, 500)
-
-
-def dicts(many: Any) -> list[dict[str, Any]]:
-    return [one for one in many if isinstance(one, dict)] if isinstance(many, list) else []
-
-
-def line(text: Any) -> str:
-    return " ".join(str(text or "").split())[:200]
-
-
-def _object(body: Any, *keys: str) -> dict[str, Any]:
-    if not isinstance(body, dict) or any(key not in body for key in keys):
-        raise OtherPage
-    return body
-
-
-def statuspage(body: Any) -> list[Incident]:
-    """Atlassian Statuspage, v2: https://metastatuspage.com/api serves the same document for every page."""
-    page = _object(body, "status")
-    status = _object(page["status"])
-    broken = tuple(line(c.get("name")) for c in dicts(page.get("components")) if c.get("status") != "operational")
-    found = list(_of_statuspage(page, broken))
-    indicator, said = status.get("indicator"), line(status.get("description"))
-    if indicator in ("major", "critical") and not any(one.serious for one in found):
-        found.insert(0, Incident(said, str(indicator), serious=True, components=broken))
-    if indicator == "maintenance" and not any(one.maintenance for one in found):
-        found.append(Incident(said, "in_progress", maintenance=True))
-    return found
-
-
-def _of_statuspage(page: dict[str, Any], broken: tuple[str, ...]) -> Iterator[Incident]:
-    for key, going in (("incidents", None), ("scheduled_maintenances", "in_progress")):
-        for one in dicts(page.get(key)):
-            state = one.get("status")
-            if state in ("resolved", "postmortem", "completed") or (going and state != going):
-                continue
-            updates = dicts(one.get("incident_updates"))
-            yield Incident(
-                line(one.get("name")),
-                line(state),
-                serious=not going and one.get("impact") in ("major", "critical"),
-                maintenance=bool(going),
-                since=line(one.get("started_at") or one.get("created_at")),
-                components=tuple(line(c.get("name")) for c in dicts(one.get("components"))) or broken,
-                update=line(updates[0].get("body")) if updates else "",
-            )
+from bot.checks.status_hosted import sorry, statuscast, statusio, statuspage
+from bot.checks.status_incident import Incident, OtherPage, Reader, an_object, dicts, line
 
 
 def slack_status(body: Any) -> list[Incident]:
     """https://docs.slack.dev/reference/slack-status-api: what is active, by type."""
     found = []
-    for one in dicts(_object(body, "status", "active_incidents")["active_incidents"]):
+    for one in dicts(an_object(body, "status", "active_incidents")["active_incidents"]):
         kind, notes = one.get("type"), dicts(one.get("notes"))
         services = one.get("services")
         found.append(
@@ -132,35 +61,21 @@ def _over(last: Any) -> bool:
     return isinstance(last, dict) and last.get("status") == "AVAILABLE"
 
 
-def statusio(body: Any) -> list[Incident]:
-    """https://kb.status.io/developers/status-codes: 400 and 500 are disruptions, 600 a matter of security."""
-    result = _object(_object(body, "result")["result"], "status_overall")
-    worst = _code(result["status_overall"], "status_code")
-    parts = tuple(line(c.get("name")) for c in dicts(result.get("status")) if _code(c, "status_code") >= 300)
-    found = []
-    for one in dicts(result.get("incidents")):
-        messages = dicts(one.get("messages"))
-        last = max(messages, key=lambda one: str(one.get("datetime")), default={})
-        hit = tuple(line(c.get("name")) for c in dicts(one.get("components_affected"))) or parts
-        serious = (_code(last, "status") if last else worst) in DISRUPTED
-        found.append(Incident(line(one.get("name")), "active", serious, since=line(one.get("datetime_open")),
-                              components=hit, update=line(last.get("details"))))  # fmt: skip
-    if worst in DISRUPTED and not any(one.serious for one in found):
-        found.insert(0, Incident(line(result["status_overall"].get("status")), "active", True, components=parts))
-    planned = result.get("maintenance")
-    for one in dicts(planned.get("active")) if isinstance(planned, dict) else []:
-        found.append(Incident(line(one.get("name")), "in_progress", maintenance=True))
-    return found
-
-
-def _code(part: Any, key: str) -> int:
-    value = part.get(key) if isinstance(part, dict) else None
-    return value if isinstance(value, int) else 0
-
-
 def salesforce_trust(body: Any) -> list[Incident]:
     """https://api.status.salesforce.com/v1/docs: one instance. CORE is what data loads through."""
-    page = _object(body, "key", "status")
+    return _trust(an_object(body, "key", "status"))
+
+
+def salesforce_product(body: Any) -> list[Incident]:
+    """The same documentation: a product that runs apart from the instances of Salesforce, as Account Engagement."""
+    product = an_object(body, "key", "Instances")
+    instances = dicts(product["Instances"])
+    if not instances or any("key" not in one or "status" not in one for one in instances):
+        raise OtherPage
+    return [one for instance in instances for one in _trust(instance)]
+
+
+def _trust(page: dict[str, Any]) -> list[Incident]:
     status = str(page["status"])
     details = [one for one in dicts(page.get("Incidents")) if one.get("isCore", True)]
     events = dicts(details[0].get("IncidentEvents")) if details else []
@@ -181,7 +96,7 @@ def salesforce_trust(body: Any) -> list[Incident]:
 
 def zendesk_status(body: Any) -> list[Incident]:
     """https://developer.zendesk.com/api-reference/status_api/status_api: active incidents only, as JSON:API."""
-    page = _object(body, "data")
+    page = an_object(body, "data")
     if not isinstance(page["data"], list):
         raise OtherPage
     parts = [one["attributes"] for one in dicts(page.get("included")) if isinstance(one.get("attributes"), dict)]
@@ -242,12 +157,23 @@ def meta_status(body: Any) -> list[Incident]:
     return found
 
 
-def statuscast(body: Any) -> list[Incident]:
-    """status.json of StatusCast: of its values only "Available" is known to mean something."""
-    said = line(_object(body, "Status")["Status"])
-    if said.lower() != "available":
-        raise OtherPage(f"it says {line(body.get('StatusText')) or said}")
-    return []
+# What the page itself knows, as its own script lists it; it says "Unknown" too.
+_CALM = ("Available", "Operational", "ServiceRestored")
+
+
+def microsoft_post(body: Any) -> list[Incident]:
+    """What https://status.cloud.microsoft itself reads, which Microsoft documents nowhere: one post, of what keeps
+    administrators out. How bad it is for one service it does not say.
+    https://learn.microsoft.com/en-us/microsoft-365/enterprise/view-service-health"""
+    post = an_object(body, "Status", "Message")
+    said = line(post["Status"])
+    if said in _CALM:
+        return []
+    if said != "ServiceDegradation":
+        raise OtherPage(f"it says {said or 'nothing'}")
+    name = line(post.get("Title")) or "Microsoft 365"
+    told = line(re.sub("<[^>]*>", " ", str(post["Message"])[:2000]))
+    return [Incident(name, said, serious=None, since=line(post.get("AuthoredDateTime")), update=told)]
 
 
 # What is asked below the page's address, and who reads the answer.
@@ -257,8 +183,11 @@ KINDS: dict[str, tuple[str, Reader]] = {
     "google_cloud": ("/incidents.json", google_cloud),
     "statusio": ("", statusio),
     "salesforce_trust": ("/v1/instances/{instance}/status", salesforce_trust),
+    "salesforce_product": ("", salesforce_product),
     "aws_events": ("/public/currentevents", aws_events),
     "meta_status": ("/data/orgs.json", meta_status),
+    "microsoft_post": ("/api/posts/mac", microsoft_post),
     "statuscast": ("/status.json", statuscast),
+    "sorry": ("/api/v1/notices?timeline_state=present", sorry),
     "zendesk_status": ("/api/incidents/active", zendesk_status),
 }

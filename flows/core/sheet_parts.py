@@ -44,8 +44,10 @@ class Field(Strict):
 
 
 class StatusPage(Strict):
-    """`generic` is for people only. Of a page for many products only incidents of the named `components` count; they
-    may hold {field}, where a page tells by region."""
+    """`generic` is for people only; `page` is where they look, where `url` is for programs.
+
+    Of a page for many products only incidents of the named `components` count; they may hold {field}, where a page
+    tells by region."""
 
     kind: Literal[
         "statuspage",
@@ -53,13 +55,17 @@ class StatusPage(Strict):
         "google_cloud",
         "statusio",
         "salesforce_trust",
+        "salesforce_product",
         "zendesk_status",
         "aws_events",
         "meta_status",
+        "microsoft_post",
         "statuscast",
+        "sorry",
         "generic",
     ]
     url: str
+    page: str = ""
     components: tuple[str, ...] = ()
 
 

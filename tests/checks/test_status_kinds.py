@@ -24,6 +24,9 @@ PATHS = {
     "aws_events": "/public/currentevents",
     "meta_status": "/data/orgs.json",
     "statuscast": "/status.json",
+    "salesforce_product": "/",
+    "microsoft_post": "/api/posts/mac",
+    "sorry": "/api/v1/notices?timeline_state=present",
 }
 DOWN, WORKS = "availability.provider_error", "availability.maintenance"
 
@@ -72,6 +75,23 @@ def look(kind: str, body: Any, status: int = 200, components: tuple[str, ...] = 
         ("meta_status", pages.meta("High disruptions"), "bad", DOWN),
         ("statuscast", pages.statuscast(), "good", None),
         ("statuscast", pages.statuscast("Disrupted", "Some services are down"), "unclear", None),
+        ("salesforce_product", pages.salesforce_product(), "good", None),
+        ("salesforce_product", pages.salesforce_product("MINOR_INCIDENT_CORE"), "good", None),
+        ("salesforce_product", pages.salesforce_product("MAJOR_INCIDENT_CORE"), "bad", DOWN),
+        ("salesforce_product", pages.salesforce_product("MAINTENANCE_CORE"), "bad", WORKS),
+        ("salesforce_product", {"key": "MCAccountEngagement", "Instances": []}, "unclear", None),
+        ("microsoft_post", pages.microsoft(), "good", None),
+        ("microsoft_post", pages.microsoft("ServiceRestored"), "good", None),
+        ("microsoft_post", pages.microsoft("ServiceDegradation"), "unclear", None),
+        ("microsoft_post", pages.microsoft("Unknown"), "unclear", None),
+        ("sorry", {"notices": [], "meta": {"count": 0}}, "good", None),
+        ("sorry", pages.sorry(), "unclear", None),
+        ("sorry", pages.sorry("identified"), "unclear", None),
+        ("sorry", pages.sorry("recovering"), "good", None),
+        ("sorry", pages.sorry("resolved"), "good", None),
+        ("sorry", pages.sorry("scheduled", "planned"), "good", None),
+        ("sorry", pages.sorry("underway", "planned"), "bad", WORKS),
+        ("sorry", pages.sorry("", "general"), "good", None),
         ("zendesk_status", pages.zendesk(), "good", None),
         ("zendesk_status", pages.zendesk(outage=False), "good", None),
         ("zendesk_status", pages.zendesk(outage=True), "bad", DOWN),
@@ -172,6 +192,27 @@ def test_what_statuscast_says_is_passed_on_where_its_meaning_is_not_known() -> N
     assert (
         "it says Some services are down" in of("quickbase", pages.statuscast("Down", "Some services are down")).evidence
     )
+
+
+def test_an_incident_of_which_the_page_says_no_weight_is_named_and_left_open() -> None:
+    found = look("sorry", pages.sorry())
+    assert found.evidence == "Deals do not open (investigating); this page does not say how bad it is"
+    assert look("microsoft_post", pages.microsoft("ServiceDegradation", "Sign-in fails")).evidence.startswith("Sign-in")
+
+
+@pytest.mark.parametrize(("impact", "verdict"), [("SERVICE_OUTAGE", "bad"), ("SERVICE_INFORMATION", "good")])
+def test_a_log_of_years_is_read_from_its_newest_entries(impact: str, verdict: str) -> None:
+    old = pages.google(end="2025-01-02T00:00:00+00:00", external_desc="x" * 5000) * 100
+    assert look("google_cloud", [*pages.google(impact), *old]).verdict == verdict
+
+
+def test_another_page_that_is_too_long_is_not_taken_for_calm() -> None:
+    found = look("zendesk_status", {"data": [], "included": ["x" * 300_000]})
+    assert (found.verdict, "it is too long" in found.evidence) == ("unclear", True)
+
+
+def test_people_are_sent_to_the_page_that_is_made_for_them() -> None:
+    assert of("pardot", pages.salesforce_product("MAJOR_INCIDENT_CORE")).facts["url"] == "https://status.salesforce.com"
 
 
 def test_netsuite_tells_by_data_centre() -> None:

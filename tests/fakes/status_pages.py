@@ -126,6 +126,37 @@ def meta(said: str = "No known issues", product: str = "Marketing API") -> list[
     ]
 
 
+# https://api.status.salesforce.com/v1/docs: a product with the instances that it runs on, each as above.
+def salesforce_product(status: str = "OK") -> dict[str, Any]:
+    return {
+        "key": "MCAccountEngagement", "displayName": "Marketing Cloud Account Engagement",
+        "Instances": [salesforce(status) | {"key": "ACCOUNTENGAGEMENT"}],
+    }  # fmt: skip
+
+
+# Microsoft documents no form. As https://status.cloud.microsoft/api/posts/mac answered on 2026-09-18; the script of the page
+# knows the words Available, Operational, ServiceRestored, ServiceDegradation and Unknown.
+def microsoft(status: str = "Available", title: str = "") -> dict[str, Any]:
+    return {
+        "Id": "972a3801-cef4-49eb-817a-6e8b79ac845a", "AuthoredDateTime": "2026-09-16T18:30:21+00:00",
+        "InternalDateTime": "2026-09-18T21:22:55+00:00", "LastUpdatedTime": "2026-09-18T21:24:00.490309+00:00",
+        "Title": title, "Status": status,
+        "Message": "<div>This site is updated when service issues are preventing tenant administrators from accessing "
+        "Service health in the Microsoft 365 admin center.</div>",
+    }  # fmt: skip
+
+
+# https://docs.sorryapp.com/v1/notices; the words for states as https://status.st-andrews.ac.uk, such a page, has them.
+def sorry(state: str = "investigating", kind: str = "unplanned") -> dict[str, Any]:
+    one = {
+        "id": 4711, "type": kind, "timeline_state": "present", "state": state, "subject": "Deals do not open",
+        "url": "https://status.example.com/notices/4711", "began_at": "2026-11-24T01:00:00Z", "ended_at": None,
+        "begins_at": None, "ends_at": None, "tag_list": [],
+        "latest_update": {"id": 1, "state": state, "content": "We are looking into it."},
+    }  # fmt: skip
+    return {"notices": [one], "meta": {"count": 1, "total_count": 1, "next_page": None}}
+
+
 # StatusCast documents no form. As two of its pages answered in August 2026, with the only value that was seen.
 def statuscast(status: str = "Available", text: str = "Normal") -> dict[str, Any]:
     return {
