@@ -61,7 +61,8 @@ def login_lines(trouble: Trouble, facts: Mapping[str, Any], key: Sequence[str]) 
     failure = re.search(r"\[([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\]", trouble.evidence)
     fields = {
         "user": quoted(str(facts["user"])), "role": _or(role[1] if role else str(facts["role"]), "<role>"),
-        "address": address[0] if address else "<address>", "public": _public(key), "warehouse": "<warehouse>",
+        "address": address[0] if address else "<address>", "public": _public(key),
+        "warehouse": _or(str(facts["warehouse"]), "<warehouse>"), "database": _or(str(facts["database"]), "<database>"),
         "id": failure[1] if failure else "",
     }  # fmt: skip
     return [line.format(**fields) for line in [*([FAILURE] if failure else []), *lines]]

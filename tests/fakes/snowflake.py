@@ -135,7 +135,7 @@ class Snowflake:
             words = f"Role '{asked}' specified in the connect string does not exist or not authorized. {rest} with another role, e.g. PUBLIC."
             return "390189", words
         if not asked and self.default_role not in self.roles:
-            return "390186", (
+            return "", (
                 f"User's configured default role '{self.default_role}' is not granted to this user. {rest} "
                 "using a CLI client with a connect string selecting another role, e.g. PUBLIC."
             )

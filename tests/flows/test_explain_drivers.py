@@ -12,6 +12,7 @@ import pytest
 
 from bot.drivers import aws, mongodb, mssql, mysql_words, oracle, postgres_words, snowflake_words
 from flows.core.explain import explain
+from tests.flows.test_explain import DATA as SIGNALS
 
 Said = tuple[str, str, Iterable[str]]
 # The cause here, the cause of the live check, and for which codes both are right.
@@ -68,3 +69,36 @@ def test_a_number_means_the_same_pasted_and_live(text: str, connector: str | Non
     assert found.cause == cause or found.code in REASONS.get((found.cause, cause), ()), found
     if found.cause == cause:
         assert found.code in {code, None, *alike, *WIDER}, found
+
+
+# https://github.com/snowflakedb/snowflake-connector-python/blob/main/src/snowflake/connector/errorcode.py
+OF_THE_CLIENT = {250003, 250005, 251001, 251005, 251006}
+
+
+def test_no_number_of_snowflakes_is_from_memory() -> None:
+    """It publishes no list: each number stands under the address where it was read, once, and the others are words."""
+    read = [number for rows in snowflake_words.READ_IN.values() for number in rows]
+    assert len(read) == len(set(read))
+    assert all(address.startswith("https://") for address in snowflake_words.READ_IN)
+    assert set(SIGNALS["numbers"]["snowflake"]) - {int(number) for number in read} == OF_THE_CLIENT
+    assert snowflake_words.NUMBERS.keys() == set(read)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        # The sentences: https://github.com/rudderlabs/rudder-server/blob/master/warehouse/router/errors_test.go,
+        # https://docs.posit.co/partnerships/snowflake/posit-team/networking/network-policies.html,
+        # https://github.com/snowflakedb/snowflake-cli/issues/1931
+        ("390201 (08004): The requested database does not exist or not authorized.", "privilege.resource_hidden"),
+        ("390420 (08004): IP 203.0.113.9 is not allowed to access Snowflake.", "access.ip_not_allowed"),
+        ("390422 (08004): Incoming request with IP/Token 203.0.113.9 is not allowed to access Snowflake.",
+         "access.ip_not_allowed"),
+        ("390186 (08001): Role 'LOADER' specified in the connect string is not granted to this user.",
+         "privilege.role_missing"),
+        ("250001 (08001): Failed to connect to DB. User is locked from Duo Security. Contact your local system "
+         "administrator.", "auth.account_locked"),
+    ],
+)  # fmt: skip
+def test_what_snowflake_says_without_a_known_number_is_read_by_its_words(words: str, code: str) -> None:
+    assert explain(words, "snowflake").code == code
