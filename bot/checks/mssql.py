@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.checks.base import Target, finding
 from bot.checks.reading import once, password_ends, told
+from bot.checks.remedies import managed
 from bot.checks.text import evidence
 from bot.drivers.mssql import Reading, examine, quoted
 from bot.drivers.network import Trouble
@@ -48,6 +49,25 @@ REMEDIES: dict[str, dict[str, Any]] = {
     "tls.unknown_ca": {"settings": ["ssl_root_cert: <certificate of the authority>"]},
     "tls.self_signed": {"settings": ["ssl_root_cert: <certificate of the server>"]},
 }  # fmt: skip
+# Azure SQL Database knows neither USE nor UNLOCK nor CHECK_EXPIRATION; logins are made in master, users in their own.
+# https://learn.microsoft.com/en-us/azure/azure-sql/database/transact-sql-tsql-differences-sql-server
+# https://learn.microsoft.com/en-us/sql/t-sql/statements/alter-login-transact-sql?view=azuresqldb-current
+MASTER, HOME = "-- connected to database master:", "-- connected to database {plain}:"
+RENEW = "ALTER LOGIN {user} WITH PASSWORD = '<new password>';"
+USER = "CREATE USER {user} FOR LOGIN {user};"
+THERE: dict[str, dict[str, list[str]]] = {
+    "azure_mssql": {
+        "auth.wrong_password": [MASTER, "SELECT name, is_disabled FROM sys.sql_logins WHERE name = {text};", RENEW],
+        "auth.unknown_user": [MASTER, "CREATE LOGIN {user} WITH PASSWORD = '<new password>';", HOME, USER],
+        "auth.password_expired": [MASTER, RENEW],
+        "auth.account_locked": [MASTER, "-- the password may be the one that it has:", RENEW],
+        "auth.account_locked" + DISABLED: [MASTER, "ALTER LOGIN {user} ENABLE;"],
+        "auth.method_not_allowed": [],
+        "privilege.connect_missing": [HOME, USER, "GRANT CONNECT TO {user};"],
+    },
+    # Nobody there restarts the server, or sets its properties, by its own tools.
+    "rds_mssql": {"auth.method_not_allowed": ["SELECT SERVERPROPERTY('IsIntegratedSecurityOnly');"]},
+}
 
 
 def _reading(target: Target) -> Reading | Trouble:
@@ -74,11 +94,15 @@ def _remedy(target: Target, trouble: Trouble) -> dict[str, Any]:
     # A user of Azure may be written with the server behind it, which is no part of the login's name.
     user = str(target.settings.get("user") or "").partition("@")[0]
     database = str(target.settings.get("database") or "")
-    fields = {"user": quoted(user), "text": _text(user), "database": quoted(database), "base": _text(database)}
+    fields = {"user": quoted(user), "text": _text(user), "database": quoted(database), "base": _text(database),
+              "plain": database or "<database>"}  # fmt: skip
     found = re.search(r"\d{1,3}(?:\.\d{1,3}){3}", trouble.evidence)
     fields["address"] = found[0] if found else "<address>"
     number = next((one for one in (DISABLED, FIREWALL) if one in trouble.evidence), "")
-    made = REMEDIES.get(trouble.code + number, REMEDIES.get(trouble.code, {}))
+    made = {**REMEDIES.get(trouble.code + number, REMEDIES.get(trouble.code, {}))}
+    own = THERE.get(managed(target), {})
+    lines = own.get(trouble.code + number, own.get(trouble.code))
+    made |= {"statements": lines} if lines is not None else {}
     return {"statements": [], **{part: [line.format(**fields) for line in lines] for part, lines in made.items()}}
 
 

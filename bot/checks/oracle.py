@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.checks.base import Target, finding
 from bot.checks.reading import once, password_ends, told
+from bot.checks.remedies import managed
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
 from bot.drivers.oracle import Reading, examine
@@ -41,6 +42,20 @@ REMEDIES = {
         "SELECT profile FROM dba_users WHERE username = {text};",
         "-- for every user of that profile:", "ALTER PROFILE <profile> LIMIT SESSIONS_PER_USER <number>;"],
 }  # fmt: skip
+# The service's own procedures: nobody there may ALTER SYSTEM, ALTER DATABASE or GRANT ANY PRIVILEGE.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Oracle.Concepts.Privileges.html
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.Oracle.CommonDBATasks.KillingSession.html
+ON_RDS = {
+    "ALTER SYSTEM KILL SESSION '<sid>,<serial#>';":
+        "EXEC rdsadmin.rdsadmin_util.kill(sid => <sid>, serial => <serial#>, method => 'IMMEDIATE');",
+    # RDS keeps its own listener.
+    "-- when it stands there, but its listener does not know it yet:": "",
+    "ALTER SYSTEM REGISTER;": "",
+}  # fmt: skip
+
+
+def on_rds(target: Target) -> bool:
+    return managed(target) == "rds_oracle"
 
 
 def reading(target: Target) -> Reading | Trouble:
@@ -81,7 +96,10 @@ def verify_credentials(target: Target) -> Finding:
         return finding(LOGIN, "good", evidence=words, **facts_of(target), **ending)
     user = quoted_user(target)
     text = "'" + user.strip('"').replace("'", "''") + "'"
-    lines = [line.replace("{user}", user).replace("{text}", text) for line in REMEDIES.get(found.code, [])]
+    known = REMEDIES.get(found.code, [])
+    if on_rds(target):
+        known = [line for line in (ON_RDS.get(one, one) for one in known) if line]
+    lines = [line.replace("{user}", user).replace("{text}", text) for line in known]
     own = {"settings": ["sslmode: require"]} if found.code == "tls.server_requires_tls" else {}
     return _told(LOGIN, found, target, statements=lines, **own)
 

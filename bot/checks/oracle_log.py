@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.checks.base import Target, finding
-from bot.checks.oracle import facts_of, name_of, reading
+from bot.checks.oracle import facts_of, name_of, on_rds, reading
 from bot.checks.oracle import quoted_user as user_of
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
@@ -18,7 +18,6 @@ ARCHIVE = ["SHUTDOWN IMMEDIATE;", "STARTUP MOUNT;", "ALTER DATABASE ARCHIVELOG;"
 SUPPLEMENT = "ALTER DATABASE ADD SUPPLEMENTAL LOG DATA;"
 # Nobody but the service itself alters the database there:
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.Oracle.CommonDBATasks.Log.html
-RDS_HOST = (".rds.amazonaws.com", ".rds.amazonaws.com.cn")
 RDS_ARCHIVE = [
     "-- RDS console > Databases > the database > Modify > Backup retention period: 1 day or more",
     "EXEC rdsadmin.rdsadmin_util.set_configuration('archivelog retention hours', 168);",
@@ -46,7 +45,7 @@ def verify_replication(target: Target) -> Finding:
 
 def _problems(target: Target, log: Log) -> list[Problem]:
     made: list[Problem] = []
-    rds = str(target.settings.get("host") or "").lower().endswith(RDS_HOST)
+    rds = on_rds(target)
     if log.role not in ("", "PRIMARY"):
         made.append(("config.read_only_standby", "config_error", f"v$database: this is a {log.role.lower()}", []))
     if log.seen and not log.archived:
@@ -63,7 +62,7 @@ def _problems(target: Target, log: Log) -> list[Problem]:
         made.append(("replication.supplemental_logging_off", SERVER, said, lines))
     if log.lacking:
         said = f"the user lacks {', '.join(log.lacking)}"
-        lines = [_grant(right, user_of(target)) for right in log.lacking]
+        lines = [_grant(right, user_of(target), rds) for right in log.lacking]
         made.append(("privilege.replication_missing", "missing_privilege", said, lines))
     return made
 
@@ -76,7 +75,14 @@ def _unlogged(target: Target, log: Log) -> list[str]:
     return [name for name in (name_of(target, table) for table in target.tables) if name not in known]
 
 
-def _grant(right: str, user: str) -> str:
+def _grant(right: str, user: str, rds: bool) -> str:
+    if right not in (*VIEWS, "v$database"):
+        return f"GRANT {right} TO {user};"
     # What is granted is the view v_$... that the synonym v$... stands for.
-    shown = right.replace("v$", "sys.v_$")
-    return f"GRANT SELECT ON {shown} TO {user};" if right in (*VIEWS, "v$database") else f"GRANT {right} TO {user};"
+    view = right.replace("v$", "v_$")
+    if (
+        rds
+    ):  # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.Oracle.CommonDBATasks.TransferPrivileges.html
+        grantee = user.strip('"').replace("'", "''")
+        return f"EXEC rdsadmin.rdsadmin_util.grant_sys_object('{view.upper()}', '{grantee}', 'SELECT');"
+    return f"GRANT SELECT ON sys.{view} TO {user};"

@@ -14,8 +14,8 @@ KEY: Row = (WRONG, "auth.key_mismatch", ("auth.unknown_user", "config.wrong_tena
 ROLE: Row = (DENIED, "privilege.role_missing", ())
 GONE: Row = (DENIED, "privilege.table_select_missing", ("config.table_missing",))
 CLOCK: Row = (CONFIG, "clock.skew", ())
-# Snowflake publishes no list of its numbers. Each stands under the address where it was read: 39xxxx are of the login, the
-# rest of statements. A number that is not here is read by its words.
+# Snowflake publishes no list of its numbers. Each stands under the address where it was read: 39xxxx are of the login,
+# the rest of statements. A number that is not here is read by its words.
 GITHUB = "https://github.com/snowflakedb"
 PYTHON = f"{GITHUB}/snowflake-connector-python/blob/main/src/snowflake/connector/network.py"
 JDBC = f"{GITHUB}/snowflake-jdbc/blob/master/src/test/java/net/snowflake/client/internal/jdbc/ConnectionIT.java"
@@ -23,7 +23,7 @@ NET = f"{GITHUB}/snowflake-connector-net/blob/master/Snowflake.Data/Core/SFError
 CLI = f"{GITHUB}/snowflake-cli/blob/main/src/snowflake/cli/api/errno.py"
 GO = f"{GITHUB}/gosnowflake/blob/master"
 TERRAFORM = f"{GITHUB}/terraform-provider-snowflake/blob/main/pkg/testacc"
-# What the answers of the last years were, in a loader's tests; and what its administrators are mailed by an analyst's tool.
+# Answers as a loader's tests keep them, and as an analyst's tool explains them to its administrators.
 LOADER = "https://github.com/rudderlabs/rudder-server/blob/master/warehouse/router/errors_test.go"
 SIGMA = "https://help.sigmacomputing.com/docs/troubleshoot-input-table-connection-issues"
 OVER: Row = ("token_expired", "auth.session_token_expired", ())

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from bot.checks import mssql, oracle
 from bot.checks.base import Target
 from bot.checks.credentials import credentials_accepted
 from bot.checks.remedies import managed, remedy
+from bot.checks.replication import replication_ready
 from bot.drivers.mysql_catalogue import Server as MysqlServer
 from bot.drivers.network import Trouble
+from bot.drivers.oracle import Reading
+from bot.drivers.oracle_log import VIEWS, Log
 from bot.views import sheet_view
 from flows.core.sheet import sheet, sheets
 from messages import render
@@ -36,6 +40,8 @@ MYSQL = {
     "capacity.packet_too_large": "connection_dropped", "capacity.statement_timeout": "connection_dropped",
     "capacity.role_connection_limit": "connection_dropped", "tls.server_requires_tls": "tls_mismatch",
     "tls.unknown_ca": "tls_mismatch", "network.timeout_filtered": "host_unreachable",
+    "capacity.too_many_connections": "connection_dropped", "contention.lock_timeout": "connection_dropped",
+    "config.timezone_tables_missing": "server_misconfigured",
 }  # fmt: skip
 MORE = {"more": "20", "slot": "'s'", "plugin": "'wal2json'"}
 DRIVERS = {"postgres": POSTGRES, "mysql": MYSQL}
@@ -63,6 +69,10 @@ WANTED = {
         "CALL mysql.rds_set_configuration('binlog retention hours', 168);",),
     ("rds_mysql", "replication.binlog_off"): ("Backup retention period", "binlog_format = ROW"),
     ("rds_mysql", "replication.binlog_row_image"): ("binlog_row_image = FULL", "Parameter groups"),
+    ("rds_mysql", "capacity.too_many_connections"): ("CALL mysql.rds_kill(<id>);",),
+    ("aurora_mysql", "contention.lock_timeout"): ("CALL mysql.rds_kill(<id>);",),
+    ("rds_mysql", "auth.too_many_attempts"): ("FLUSH HOSTS;", "flush-hosts", "max_connect_errors = 1000"),
+    ("azure_mysql", "config.timezone_tables_missing"): ("time_zone = <time zone>", "Server parameters"),
     ("aurora_mysql", "replication.binlog_format"): ("binlog_format = ROW", "DB cluster parameter group", "Reboot"),
     ("cloud_sql_postgres", "replication.wal_level"): ("cloudsql.logical_decoding = on", "Flags"),
     ("cloud_sql_postgres", "privilege.replication_missing"): ('ALTER USER "stitch" WITH REPLICATION;',),
@@ -105,6 +115,13 @@ def test_no_advice_is_for_whoever_runs_the_server(key: str, code: str, flavor: s
 def test_the_way_that_works_there_is_named(key: str, code: str) -> None:
     text = said(key, code, FLAVORS[services()[key]["driver"]][0])
     assert [part for part in WANTED[key, code] if part not in text] == []
+
+
+@pytest.mark.parametrize("key", ["rds_mysql", "aurora_mysql"])
+def test_nobody_kills_by_himself_on_rds(key: str) -> None:
+    """https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/mysql-stored-proc-ending.html"""
+    for code, flavor in [(code, flavor) for code in MYSQL for flavor in FLAVORS["mysql"]]:
+        assert "\nKILL" not in said(key, code, flavor)
 
 
 def test_a_server_of_ones_own_is_told_as_before() -> None:
@@ -172,6 +189,46 @@ def test_atlas_is_sent_to_its_console_and_not_to_the_shell() -> None:
     text = render.next_step(credentials_accepted(target).to_dict(), view)
     assert "Database Users > Edit" in text
     assert "db." not in text
+
+
+RDS = {"host": "shop.abc123.us-east-1.rds.amazonaws.com", "user": "stitch", "database": "shop"}
+AZURE = {"host": "acme.database.windows.net", "user": "stitch@acme", "database": "shop"}
+
+
+def refused(driver: str, settings: dict[str, Any], code: str, evidence: str = "no") -> list[str]:
+    """The statements for a login that this server refused."""
+    trouble = Trouble("invalid_credentials", code, evidence)
+    target = Target("warehouse", driver, sheet(driver), settings, memo={driver: trouble})
+    lines: list[str] = credentials_accepted(target).facts["statements"]
+    return lines
+
+
+@pytest.mark.parametrize("code", oracle.REMEDIES)
+def test_rds_for_oracle_is_not_told_to_alter_the_system(code: str) -> None:
+    assert not re.search(r"ALTER (SYSTEM|DATABASE)|listener", "\n".join(refused("oracle", RDS, code)))
+
+
+def test_rds_for_oracle_ends_a_session_and_grants_by_its_own_procedures() -> None:
+    kill = "EXEC rdsadmin.rdsadmin_util.kill(sid => <sid>, serial => <serial#>, method => 'IMMEDIATE');"
+    assert kill in refused("oracle", RDS, "capacity.too_many_connections")
+    assert kill not in refused("oracle", {**RDS, "host": "db.example.com"}, "capacity.too_many_connections")
+    hidden = Reading(log=Log(seen=False, lacking=["v$database", *VIEWS, "LOGMINING"]))
+    target = Target("w", "oracle", sheet("oracle"), RDS, replication="log", memo={"oracle": hidden})
+    lines = replication_ready(target).facts["statements"]
+    assert "EXEC rdsadmin.rdsadmin_util.grant_sys_object('V_$DATABASE', 'STITCH', 'SELECT');" in lines
+    assert "EXEC rdsadmin.rdsadmin_util.grant_sys_object('V_$LOGMNR_CONTENTS', 'STITCH', 'SELECT');" in lines
+    assert 'GRANT LOGMINING TO "STITCH";' in lines
+    assert not any(" sys." in line or "ALTER DATABASE" in line for line in lines)
+
+
+@pytest.mark.parametrize("code", mssql.REMEDIES)
+def test_azure_sql_is_told_nothing_that_it_does_not_know(code: str) -> None:
+    """https://learn.microsoft.com/en-us/azure/azure-sql/database/transact-sql-tsql-differences-sql-server"""
+    plain, _, number = code.partition("(")
+    text = "\n".join(refused("mssql", AZURE, plain, f"no ({number}" if number else "no"))
+    assert not re.search(r"\bUSE \[|UNLOCK|CHECK_EXPIRATION|restart the server", text)
+    if re.search(r"(CREATE|ALTER) LOGIN", text):
+        assert text.startswith("-- connected to database master:")
 
 
 @pytest.mark.parametrize(
