@@ -15,11 +15,13 @@ from flows.core.notice import HEAD, facts, read
 from flows.core.phrases import WORD, Phrases, phrase, plain
 from flows.core.sheet import sheets
 from flows.core.sheet_places import LOADER
-from flows.core.signals import RANK, Signals, spoken
+from flows.core.signals import RANK, Signal, Signals, spoken
 from flows.core.whose import names
 
 FILE = Path(__file__).parent.parent / "errors.yaml"
 FEW = 6
+# How far around the words that decided a sentence reaches.
+NEAR = 160
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ _AROUND = re.compile(
     r"(?:unable|failed|could not|cannot) (?:to )?connect(?: to [^:.]{1,60}?)? with (?:the )?provided configuration"
     r"|failed to connect to db: \S+|configuration check failed|the connection tests failed"
     r"|connection to server at \S+, port \d+ failed"
+    r"|check that the (?:server|host\w*) .{1,120}?(?:\.|$)"
 )
 # What a program says of its own fault: no cause is in it.
 _ITSELF = re.compile(
@@ -84,12 +87,22 @@ _PLACES = re.compile(
     r"|(?<=://)([^\s/'\"<>]+)[^\s'\"<>]*|\b(?:[a-z_]\w*\.){2,}(?=[a-z])",
     re.I,
 )
+# What a request or a log repeats of the settings, with what says that they are off: `tls=no`, `"ssh":{"use":false}`.
+_OFF = re.compile(
+    r"\b(?:user|password|passwd|pwd|dbname|sslmode)=(?!\W)\S+|\bno (?:ssh )?tunnel\b|[\"']?\b(?:ssh|ssl|tls|proxy|tunnel|mfa|sso)\w*[\"']?\s?[:=]\s?"
+    r"(?:[\"']{2}|[\"']?(?:no|off|false|none|null|0|disabled?)\b[\"']?|\{[^{}]{0,40}\bfalse\b[^{}]{0,200}\})",
+    re.I,
+)
 _INNER = re.compile(r"\bcaused by:? ", re.I)
 # Servers that speak a language of their own: what one of them says proves nothing of another.
 ENGINES = (("postgres", "redshift"), ("mysql", "mariadb"), ("mssql",), ("oracle",), ("mongodb",), ("redis",),
            ("snowflake",), ("bigquery",))  # fmt: skip
 # A log line's beginning: time, logger, level.
 _PREFIX = re.compile(r"^.{0,80}?\b(?:critical|error|warning|fatal|info)\b[\s:\]-]*")
+# A mail's subject, forwarded or not.
+_SUBJECT = re.compile(
+    r"^(?:\W*(?:subject|betreff|re|fwd?|aw|wg)\s?: ?)*(?:\[[^\]]{1,40}\] ?)?(?:stitch notification ?[-:\u2013] ?)?"
+)
 
 
 class Rules:
@@ -100,6 +113,7 @@ class Rules:
         self.phrases = Phrases(phrase(str(row["says"]), row) for row in rows)
         self.signals = Signals(data)
         self.words = [*data["words"], *data["languages"]]
+        self.finer = data["finer"]
 
     def explain(self, text: str, connector: str | None = None) -> Diagnosis:
         """In a log its CRITICAL lines count first, then certainty: the other lines only accompany them."""
@@ -125,8 +139,8 @@ class Rules:
         """Of a chain of causes the innermost says most."""
         flat = " ".join(text.split())
         low = flat.lower()
-        said = self._said(flat, low, _lines(text, low), who)
-        if said:
+        lines = _lines(text, low)
+        if said := self._said(flat, low, lines, who):
             return said
         who = who or names().about(flat)
         inner = " ".join(_INNER.split(flat)[-1:])
@@ -137,13 +151,18 @@ class Rules:
             if own:
                 return own
         if best and best.sure != "last":
-            return _diagnosis(best.row, best.sure, who or best.row.get("of"), best.where)
-        inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", one)) for one in (inner.lower(), low))
+            row = _fuller(best.row, coded)
+            if best.sure == "likely" and not row.get("code"):
+                row = {**row, "code": self._finer(row, low, None)}
+            return _diagnosis(row, best.sure, who or row.get("of"), best.where)
+        inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", _OFF.sub(" ", one))) for one in (inner.lower(), low))
         codes = spoken(_ITSELF.sub(" ", _PLACES.sub(r"\1", flat)))
         for part in dict.fromkeys((_AROUND.sub(" ", inner), _AROUND.sub(" ", low), low)):
             if found := self._worded(part + codes, low, who, flat.lower()):
                 return found
-        return _diagnosis(best.row, "likely", who, best.where) if best else replace(NOTHING, connector=who)
+        if best:
+            return _diagnosis(best.row, "likely", who, best.where)
+        return self._said(flat, low, lines, who, headings=True) or replace(NOTHING, connector=who)
 
     def _worded(self, part: str, low: str, who: str | None, raw: str) -> Diagnosis | None:
         status, where = _status(low)
@@ -152,13 +171,24 @@ class Rules:
         for rule in self.words:
             hit = _pattern(rule["has"]).search(raw if "raw" in rule else part)
             if status not in rule.get("not", ()) and (hit or status in rule.get("status", ())):
-                return _diagnosis(rule, "likely", who, _shown(hit.group(0), rule["has"]) if hit else where)
+                row = {**rule, "code": self._finer(rule, part, hit)}
+                return _diagnosis(row, "likely", who, _shown(hit.group(0), rule["has"]) if hit else where)
         return None
 
-    def _said(self, flat: str, low: str, lines: set[str], who: str | None) -> Diagnosis | None:
-        """The longest message of the catalogue that is in the text."""
+    def _finer(self, rule: Mapping[str, Any], part: str, hit: re.Match[str] | None) -> str | None:
+        """The code by what the sentence is about: the same words refuse a table and a database."""
+        code: str | None = rule.get("code")
+        near = part[max(hit.start() - NEAR, 0) : hit.end() + NEAR] if hit else part[:HEAD]
+        for row in self.finer:
+            if row["cause"] == rule["cause"] and row.get("from") == code and _pattern(row["has"]).search(near):
+                return str(row["code"])
+        return code
+
+    def _said(self, flat: str, low: str, lines: set[str], who: str | None, headings: bool = False) -> Diagnosis | None:
+        """The longest message of the catalogue that is in the text; headings of notices count where nothing else is."""
         low = plain(low)
-        there = list(self.phrases.found(low, set(WORD.findall(low)), lines))
+        found = self.phrases.found(low, set(WORD.findall(low)), lines)
+        there = [one for one in found if headings or one.row.get("sure") != "last"]
         if who is None and any("of" in one.row or "only" in one.row for one in there):
             who = names().about(flat)
         fit = (p for p in there if p.row.get("only") in (None, who) and not _foreign(p.row.get("of"), who))
@@ -166,7 +196,8 @@ class Rules:
         if best is None:
             return None
         row = best.row
-        sure: Literal["certain", "likely", "unclear"] = "likely" if _strange(row.get("of"), who) else "certain"
+        doubt = "sure" in row or _strange(row.get("of"), who)
+        sure: Literal["certain", "likely", "unclear"] = "likely" if doubt else "certain"
         sure = "unclear" if row["cause"] == "unclassified" else sure
         matched = " ... ".join(best.fragments)
         return Diagnosis(row["cause"], row.get("code"), sure, row["stage"], row.get("of") or who, matched)
@@ -174,7 +205,19 @@ class Rules:
 
 def _diagnosis(row: Mapping[str, Any], sure: Literal["certain", "likely"], who: str | None, where: str) -> Diagnosis:
     cause = str(row["cause"])
+    if cause == "unclassified":
+        return replace(NOTHING, connector=who, matched=where)
     return Diagnosis(cause, row.get("code"), sure, STAGE.get(cause, "connection"), who, where)
+
+
+def _fuller(row: Mapping[str, Any], coded: list[Signal]) -> Mapping[str, Any]:
+    """Of two that mean the same cause, the one that says more: `(2003, "Can't connect ... [Errno 111]")`."""
+    more = (
+        one.row["code"]
+        for one in coded
+        if one.sure != "last" and one.row["cause"] == row["cause"] and "code" in one.row
+    )
+    return row if "code" in row else {**row, "code": next(more, None)}
 
 
 def _answered(low: str, who: str | None) -> Diagnosis | None:
@@ -230,7 +273,8 @@ def _shown(where: str, pattern: str) -> str:
 def _lines(text: str, low: str) -> set[str]:
     """The lines, with and without what a log puts before them."""
     lines = [" ".join(line.split()) for line in text.lower().splitlines()] + [low]
-    return {plain(line).strip(" .!") for one in lines for line in (one, _PREFIX.sub("", one))}
+    bare = (line for one in lines for line in (one, _PREFIX.sub("", one), _SUBJECT.sub("", one)))
+    return {plain(line).strip(" .!") for line in bare}
 
 
 def _status(low: str) -> tuple[int, str]:

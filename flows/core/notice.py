@@ -41,6 +41,13 @@ _FAILS = re.compile(
     r"err|fail|exception|denied|refus|invalid|expired|\bno[tn]?\b|n't\b|unable|cannot|timed? ?out|retry|back|[45]\d\d",
     re.I,
 )
+# How the logs of jobs end that went well, whatever was tried again on the way.
+_WELL = re.compile(
+    r"\b(?:tap succeeded\. target succeeded|(?:sync|job|run|load|replication|task|extraction)\b.{0,40}"
+    r"\b(?:succeeded|completed successfully|finished successfully|was successful))",
+    re.I,
+)
+_BAD = re.compile(r"\b(?:CRITICAL|FATAL|ERROR|Traceback|failed|failure)\b")
 # Names in quotes behind the word for what they are, as databases write them. Nothing else of a text is repeated.
 _NAMES = {
     "user": re.compile(r"\b(?:user|role)(?: name)? [\"'`]([A-Za-z][\w.@$-]{0,62})[\"'`]", re.I),
@@ -88,12 +95,14 @@ def read(text: str) -> Notice:
     loud = _last([line for line in lines if len(lines) > 1 and _LOUD.search(line[:400])])
     quiet = len(lines) > 1 and any(_QUIET.match(line) for line in lines[:500])
     told = [line for line in lines if _FAILS.search(line) or not _QUIET.match(line)] if quiet else []
+    well = len(lines) > 1 and any(map(_WELL.search, lines[-3:])) and not any(map(_BAD.search, lines))
     return Notice(
-        _clipped("\n".join(told) if quiet else clean),
+        "" if well else _clipped("\n".join(told) if quiet else clean),
         _last([line for line in lines if "CRITICAL" in line]),
-        loud,
+        () if well else loud,
         connection=next((g for g in named.groups() if g), "") if named else "",
         stage=STAGES[spoke[-1]] if spoke else "loading" if _LOADING.search(clean[:HEAD]) else "",
+        went_well=well,
         whole=_clipped(clean),
     )
 

@@ -14,6 +14,8 @@ _STATE = re.compile(r"(sqlstate)[\s:=\[('\"]{0,4}([0-9a-z]{5})\b|[(\[]([0-9a-z]{
 _NUMBER = re.compile(
     r"\bmsg (\d{2,5}), level|\b(?:err(?:or|no)?|fehler|erreur|ошибка)(?: code)?[\s:(#]*(\d{2,5})\b( \([0-9a-z]{5}\))?"
     r"|\((\d{3,5})(?:(, ?[\"'bu])|[,)])|\bcode['\"]?[:=] ?(\d{2,5})\b|\b(\d{6})(?: \([0-9a-z]{5}\)|:)"
+    # As PHP writes it: `SQLSTATE[HY000] [2002] No such file`.
+    r"|sqlstate\[\w{5}\] \[(\d{4,5})\]"
 )
 # A code as one word: ORA-01017, invalid_grant, ECONNREFUSED.
 _NAME = re.compile(r"[A-Za-z]+-\d{4,6}\b|[A-Za-z0-9_]+")
@@ -35,6 +37,10 @@ class Signals:
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.states, self.numbers, self.errnos = data["states"], data["numbers"], data["errnos"]
         self.classes: Mapping[str, Row] = data["classes"]
+        self.beside: dict[str, list[tuple[re.Pattern[str], Row]]] = {}
+        for row in data["beside"]:
+            for key in row["any"]:
+                self.beside.setdefault(str(key), []).append((re.compile(row["and"], re.I), row))
         self.names: dict[str, list[tuple[int, str, Row]]] = {}
         for rank, row in enumerate(data["names"]):
             known = {**row, "and": re.compile(row["and"], re.I)} if "and" in row else row
@@ -42,9 +48,13 @@ class Signals:
                 self.names.setdefault(str(name).lower(), []).append((rank, str(name), known))
 
     def found(self, text: str, who: str | None) -> list[Signal]:
-        """All that stand in the text, the most exact first."""
+        """All that stand in the text, the most exact first, and what a call went through before the call."""
         there = [*self._coded(text.lower(), who), *self._named(text)]
-        return sorted(there, key=lambda one: RANK.index(one.sure))
+        return sorted(there, key=lambda one: (RANK.index(one.sure), "over" not in one.row))
+
+    def _finer(self, row: Row, key: str, low: str) -> Row:
+        """What stands beside a number decides between its meanings."""
+        return next((finer for beside, finer in self.beside.get(key, ()) if beside.search(low)), row)
 
     def _coded(self, low: str, who: str | None) -> Iterator[Signal]:
         # Numbers in brackets are also what people count.
@@ -54,15 +64,17 @@ class Signals:
             row = self.states.get(state)
             if row and (found[1] or talks or not state.isdigit()):
                 # Snowflake gives one state for many things, and its number decides.
-                yield Signal(row, found.group(0), "last" if who == "snowflake" else "certain")
+                row = self._finer(row, state, low)
+                yield Signal(row, found.group(0), "last" if who == "snowflake" else row.get("sure") or "certain")
             elif found[1] and (row := self.classes.get(state[:2])):
                 yield Signal(row, found.group(0), "last")
         for found in _NUMBER.finditer(low):
-            number = int(next(found[n] for n in (1, 2, 4, 6, 7) if found[n]))
-            exact = bool(found[1] or found[3] or found[5] or who)
+            number = int(next(found[n] for n in (1, 2, 4, 6, 7, 8) if found[n]))
+            exact = bool(found[1] or found[3] or found[5] or found[8] or who)
             for kind in _speakers(found, number, who):
                 if (row := self.numbers[kind].get(number)) and (exact or talks or not found[4]):
-                    yield Signal({"of": kind, **row}, found.group(0), "certain" if exact else "likely")
+                    row = self._finer(row, f"{kind} {number}", low)
+                    yield Signal({"of": kind, **row}, found.group(0), row.get("sure", "certain") if exact else "likely")
         for found in _ERRNO.finditer(low):
             if row := self.errnos.get(int(found[1] or found[2])):
                 yield Signal(row, found.group(0), "certain")
