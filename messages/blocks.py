@@ -23,10 +23,10 @@ def words() -> dict[str, Any]:
 
 
 @cache
-def icons() -> frozenset[str]:
+def icons() -> re.Pattern[str]:
     """Every icon of ours; each stands beside a word that says the same."""
-    shown = [s["icon"] for part in ("states", "verdicts") for s in words()[part].values()]
-    return frozenset([":lock:", *shown])
+    shown = {s["icon"] for part in ("states", "verdicts") for s in words()[part].values()}
+    return re.compile("|".join(map(re.escape, sorted({":lock:", *shown}))))
 
 
 def labels() -> dict[str, dict[str, str]]:

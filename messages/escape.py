@@ -11,8 +11,9 @@ from typing import Any
 from markupsafe import Markup
 
 USER, GROUP = re.compile(r"[UW][A-Z0-9]{2,20}"), re.compile(r"S[A-Z0-9]{2,20}")
-BOLD = re.compile(r"(?<![\w*])\*(?! )([^*\n]+?)(?<! )\*(?![\w*])")
-DATE, SMALL_PRINT, BLANKS = re.compile(r"<!date\^[^|>]*\|([^>]*)>"), re.compile(r"^-# ", re.M), re.compile(r"[ \t]+")
+# The star comes first, what may not stand before it second: so the engine leaps from star to star.
+BOLD = re.compile(r"\*(?<![\w*]\*)(?! )([^*\n]+?)(?<! )\*(?![\w*])")
+DATE, BLANKS = re.compile(r"<!date\^[^|>]*\|([^>]*)>"), re.compile(r"[ \t]+")
 # Slack reads @here and its like even in plain words unless told otherwise; the zero-width space breaks them.
 PING = re.compile(r"@(?=here\b|channel\b|everyone\b)", re.I)
 # Joiners hold emoji and some scripts together; every other invisible character can only deceive, those that turn the
@@ -101,14 +102,14 @@ def moment(text: Any) -> Markup:
         return Markup(clean(one_line(text)))  # noqa: S704 - escaped
 
 
-def plain(text: str, icons: frozenset[str] = frozenset()) -> str:
+def plain(text: str, icons: re.Pattern[str] | None = None) -> str:
     """mrkdwn as words for a screen reader: without stars, fences, icons (a word stands beside each) and dates' code."""
     if "<!date" in text:
         text = DATE.sub(r"\1", text)
-    for icon in icons if ":" in text else ():
-        text = text.replace(icon, "")
-    text = SMALL_PRINT.sub("", text).replace("`", "")
-    text = BLANKS.sub(" ", BOLD.sub(r"\1", text))
+    text = icons.sub("", text) if icons else text
+    text = f"\n{text}".replace("\n-# ", "\n").replace("`", "")
+    text = BOLD.sub(lambda found: found[1], text) if "*" in text else text
+    text = BLANKS.sub(" ", text) if "  " in text or "\t" in text else text
     return "\n".join(line for line in map(str.strip, text.split("\n")) if line)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
 from messages.services import service
-from messages.templates import environment, template
+from messages.templates import environment, macro, template
 from messages.words import by_ssh, connection_of, finding_of, undecided
 
 View = Mapping[str, Any]
@@ -20,6 +21,7 @@ OURS = (
 )  # fmt: skip
 # What a check gives that somebody there must do, and where the login had come in before it failed.
 WORK, INSIDE = ("statements", "lines", "commands"), ("permissions_sufficient", "replication_ready")
+REMEDIES = (*WORK, "settings", "secrets", "restart")
 # Who runs statements and edits files, by the kind of source.
 DATABASE, SSH_SERVER, PROXY = "The owner of the database", "The owner of the SSH server", "Whoever runs the proxy"
 INSIDE_OF = {"snowflake": "account", "bigquery": "project", "s3": "region", "dynamodb": "region"}
@@ -30,22 +32,25 @@ OWNERS = {
 }  # fmt: skip
 
 
-def _part(finding: View, connection: View, part: str, escaping: bool) -> Markup:
+def _part(known: View, place: View, part: str, escaping: bool) -> Markup:
     """One macro of the cause's template: connector's own first, then the cause's, then what is always true."""
-    known, place = finding_of(finding), connection_of(connection)
-    cause = str(known["cause"] or "unclassified")
-    own = [f"connectors/{kind}/{cause}.j2" for kind in (place["connector"], place["extends"]) if kind]
-    names = [*own, f"causes/{cause}.j2", "causes/unclassified.j2"]
     if there := service(known, place):
-        place["allowlist"] = {"where": there["network"]}
-    module = template(names, escaping=escaping).module
-    macro = getattr(module, part, None) or getattr(template(names[-1:], escaping=escaping).module, part)
-    return Markup(" ".join(str(macro(known, place)).split()))  # noqa: S704 - escaped by finalize
+        place = {**place, "allowlist": {"where": there["network"]}}
+    names = _templates(str(known["cause"] or "unclassified"), place["connector"], place["extends"])
+    said = macro(names, part, escaping=escaping)(known, place)
+    return Markup(" ".join(said.split()))  # noqa: S704 - escaped by finalize
 
 
-def _remedy(finding: View, connection: View, escaping: bool) -> Markup:
+@lru_cache(maxsize=1000)
+def _templates(cause: str, *kinds: str) -> tuple[str, ...]:
+    own = [f"connectors/{kind}/{cause}.j2" for kind in kinds if kind]
+    return (*own, f"causes/{cause}.j2", "causes/unclassified.j2")
+
+
+def _remedy(known: View, place: View, escaping: bool) -> Markup:
     """What is there to be copied: lines of a file, statements, settings, and who puts them where."""
-    known, place = finding_of(finding), connection_of(connection)
+    if not any(known["facts"].get(part) for part in REMEDIES):
+        return Markup("")
     owner = _owner(known, place) or _part(known, place, "who", escaping)
     made: dict[str, Any] = {"owner": Markup(owner), "at": _at(known, place)}  # noqa: S704 - our own words
     made["restarts"] = {SSH_SERVER: "the SSH server", PROXY: "the proxy"}.get(str(owner), "the server")
@@ -97,22 +102,24 @@ def _new_password(known: View) -> str:
 
 def summary(finding: View, connection: View, *, escaping: bool = False) -> str:
     """One sentence: what is wrong."""
-    if finding_of(finding)["verdict"] == "good":
+    known = finding_of(finding)
+    if known["verdict"] == "good":
         return "Everything that Mend looked at is good."
-    return _part(finding, connection, "summary", escaping)
+    return _part(known, connection_of(connection), "summary", escaping)
 
 
 def next_step(finding: View, connection: View, *, escaping: bool = False) -> str:
     """What to do, who must do it, and whether waiting helps."""
-    if finding_of(finding)["verdict"] in ("good", "skipped"):
+    known, place = finding_of(finding), connection_of(connection)
+    if known["verdict"] in ("good", "skipped"):
         return ""
-    said = _part(finding, connection, "next", escaping) + " " + _part(finding, connection, "waits", escaping)
-    return said + _remedy(finding, connection, escaping) + _kept(finding, escaping)
+    said = " ".join(_part(known, place, part, escaping) for part in ("next", "waits"))
+    return Markup("".join([said, _remedy(known, place, escaping), _kept(known, escaping)]))  # noqa: S704 - each is
 
 
-def _kept(finding: View, escaping: bool) -> Markup:
+def _kept(known: View, escaping: bool) -> Markup:
     """The refused credential is one that was given to Mend: the one in mend.yml may be in force again."""
-    facts = finding_of(finding)["facts"]
+    facts = known["facts"]
     if not facts.get("kept_since"):
         return Markup("")
     text = template(["causes/_kept.j2"], escaping=escaping).render(facts=facts)
@@ -138,7 +145,7 @@ def explain(finding: View, connection: View, *, escaping: bool = False) -> str:
     known, place = finding_of(finding), connection_of(connection)
     if known["verdict"] == "good":
         return "Nothing is broken here, as far as Mend can see."
-    said = _part(finding, connection, "explain", escaping)
+    said = _part(known, place, "explain", escaping)
     code = environment(escaping).globals["code"]
     same, asks = undecided(known, place, code)  # type: ignore[arg-type]
     if same:

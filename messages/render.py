@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from markupsafe import Markup
 from messages import blocks
 from messages.escape import clean, cut, escape, markdown, one_line, plain, raw_mention, scrub
 from messages.meaning import explain, instead, next_step, summary, who
-from messages.templates import also, template
+from messages.templates import WhenAsked, also, template
 from messages.words import connection_of, finding_of
 
 __all__ = ["also", "catalogue", "ephemeral", "explain", "fallback", "guide", "home", "instead", "message", "next_step",
@@ -42,7 +43,7 @@ def _seen(view: View) -> dict[str, Any]:
     words: dict[str, Any] = {"summary": "", "next": "", "explain": "", "who": ""}
     if finding:
         made = {"summary": summary, "next": next_step, "explain": explain, "who": who}
-        words = {part: Markup(make(finding, place, escaping=True)) for part, make in made.items()}  # noqa: S704
+        words = {part: WhenAsked(partial(make, finding, place, escaping=True)) for part, make in made.items()}
     known = finding_of(finding) if finding else None
     return {
         "ending": [],
@@ -147,7 +148,7 @@ def ticket(view: View) -> dict[str, str]:
     words: dict[str, Any] = {"summary": "No check has failed.", "explain": "", "next": "", "who": ""}
     if finding:
         made = {"summary": summary, "explain": explain, "next": next_step, "who": who}
-        words = {part: Markup(make(finding, place)) for part, make in made.items()}  # noqa: S704 - scrubbed
+        words = {part: WhenAsked(partial(make, finding, place)) for part, make in made.items()}
     text = template(["tickets/ticket.md.j2"], escaping=False).render(**{**view, "connection": place}, **words)
     subject, _, body = re.sub(r"\n{3,}", "\n\n", text).partition("\n")
     return {"subject": one_line(subject, 150), "body": cut(body.strip(), BODY)[0]}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
+from jinja2.runtime import Context
 
 from messages import blocks
 from messages.escape import bare, clean, link, moment, one_line, raw_mention, utc, when
@@ -26,20 +28,45 @@ def also(folder: Path) -> None:
 
 def forget() -> None:
     """What was found is looked for again."""
-    environment.cache_clear()
-    _found.cache_clear()
+    for kept in (environment, _found, macro):
+        kept.cache_clear()
+
+
+class WhenAsked:
+    """A value that is made when a template first asks for it: most ask for few."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def value(self) -> Any:
+        return self._make()
+
+
+class _Context(Context):
+    def resolve_or_missing(self, key: str) -> Any:
+        found = super().resolve_or_missing(key)
+        return found.value if isinstance(found, WhenAsked) else found
+
+
+class _Environment(jinja2.Environment):
+    context_class = _Context
+
+    def make_globals(self, d: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Jinja's own chains the two, and every rendering walks that chain in Python to copy it."""
+        return {**self.globals, **(d or {})}
 
 
 @cache
 def environment(escaping: bool) -> jinja2.Environment:
     """Autoescape would turn quotes into entities, so only what Slack reads is escaped, in `finalize`."""
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader([*_also, HERE]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        autoescape=False,  # noqa: S701 - Slack's mrkdwn is no HTML
+        autoescape=False,
         finalize=clean if escaping else bare,
     )
     known = blocks.words()
@@ -61,6 +88,14 @@ def template(names: Sequence[str], *, escaping: bool = True) -> jinja2.Template:
 def _found(names: tuple[str, ...], escaping: bool) -> jinja2.Template:
     """The first that is there. Jinja itself looks on the disk anew, each time, for those that are not."""
     return environment(escaping).select_template(list(names))
+
+
+@lru_cache(maxsize=2000)
+def macro(names: tuple[str, ...], part: str, *, escaping: bool) -> Callable[..., str]:
+    """A macro of the first template that is there, else of the last."""
+    first, last = template(names, escaping=escaping), template(names[-1:], escaping=escaping)
+    found: Callable[..., str] = getattr(first.module, part, None) or getattr(last.module, part)
+    return found
 
 
 def _upper_first(text: str) -> str:

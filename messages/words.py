@@ -84,38 +84,42 @@ def _host(finding: Given, connection: Given) -> Any:
     return finding["facts"].get("host") or connection["settings"].get("host") or connection.get("host")
 
 
-def value(field: str, finding: Given, connection: Given, there: Given) -> str:
-    """What one `{field}` of codes.yaml stands for. Made for the one alone: a sentence names few."""
-    facts = finding["facts"]
+def _of(name: str, otherwise: str, finding: Given, connection: Given) -> str:
+    told = finding["facts"].get(name) or connection["settings"].get(name) or connection.get(name)
+    return one_line(told or otherwise, 80)
 
-    def of(name: str, otherwise: str) -> str:
-        return one_line(facts.get(name) or connection["settings"].get(name) or connection.get(name) or otherwise, 80)
 
-    def login() -> str:
-        user = of("user", UNKNOWN)
-        return "<user>" if user == UNKNOWN else user
+def _login(finding: Given, connection: Given) -> str:
+    user = _of("user", UNKNOWN, finding, connection)
+    return "<user>" if user == UNKNOWN else user
 
-    def where() -> str:
-        host, port = of("host", "the server"), of("port", "")
-        return f"{host}:{port}" if port else host
 
-    def title() -> str:
-        return TUNNEL if finding["check"] == "tunnel_opens" else one_line(connection["title"])
+def _where(f: Given, c: Given, _: Given) -> str:
+    host, port = _of("host", "the server", f, c), _of("port", "", f, c)
+    return f"{host}:{port}" if port else host
 
-    def said(words: str, shown: str) -> str:
-        return words.format(shown) if shown else ""
 
-    made: dict[str, Callable[[], str]] = {
-        "user": lambda: of("user", UNKNOWN), "host": lambda: of("host", "the server"), "port": lambda: of("port", ""),
-        "where": where, "role": lambda: '"' + login().replace('"', '""') + '"',
-        "account": lambda: "'" + login().replace("'", "''") + "'@'%'", "database": lambda: of("database", UNKNOWN),
-        "name": lambda: one_line(connection["name"]), "title": title,
-        "missing": lambda: _listed(facts.get("missing")) or "what was selected",
-        "similar": lambda: said(" (there is {})", _listed(facts.get("similar"), 4)),
-        "retry": lambda: said(" about {}", wait(facts.get("retry_after"))),
-        "network": lambda: one_line(there.get("network", ""), 200), "ca": lambda: one_line(there.get("ca", ""), 200),
-    }  # fmt: skip
-    return made[field]()
+def _said(words: str, shown: str) -> str:
+    return words.format(shown) if shown else ""
+
+
+# What each `{field}` of codes.yaml stands for: of a finding, its connection, and the service where that runs.
+FIELDS: dict[str, Callable[[Given, Given, Given], str]] = {
+    "user": lambda f, c, _: _of("user", UNKNOWN, f, c),
+    "host": lambda f, c, _: _of("host", "the server", f, c),
+    "port": lambda f, c, _: _of("port", "", f, c),
+    "where": _where,
+    "role": lambda f, c, _: '"' + _login(f, c).replace('"', '""') + '"',
+    "account": lambda f, c, _: "'" + _login(f, c).replace("'", "''") + "'@'%'",
+    "database": lambda f, c, _: _of("database", UNKNOWN, f, c),
+    "name": lambda f, c, _: one_line(c["name"]),
+    "title": lambda f, c, _: TUNNEL if f["check"] == "tunnel_opens" else one_line(c["title"]),
+    "missing": lambda f, c, _: _listed(f["facts"].get("missing")) or "what was selected",
+    "similar": lambda f, c, _: _said(" (there is {})", _listed(f["facts"].get("similar"), 4)),
+    "retry": lambda f, c, _: _said(" about {}", wait(f["facts"].get("retry_after"))),
+    "network": lambda f, c, there: one_line(there.get("network", ""), 200),
+    "ca": lambda f, c, there: one_line(there.get("ca", ""), 200),
+}
 
 
 def sentences(finalize: Finalize, escaping: bool) -> dict[str, Callable[..., Any]]:
@@ -136,7 +140,7 @@ def sentences(finalize: Finalize, escaping: bool) -> dict[str, Callable[..., Any
         if "{host}" in text and not _host(finding, connection):
             text = BARE_HOST.sub(r"\1", text)
         if "{" in text:
-            text = FIELD.sub(lambda m: str(finalize(value(m[1], finding, connection, there))), text)
+            text = FIELD.sub(lambda m: str(finalize(FIELDS[m[1]](finding, connection, there))), text)
         if UNKNOWN in text:
             text = NAMELESS.sub(_with_article, text.replace(f'"{UNKNOWN}"', "of that name"))
         return Markup(text)  # noqa: S704 - our own words, filled with what `finalize` has escaped
