@@ -28,11 +28,19 @@ def key_file() -> Path:
 
 def keys() -> list[str]:
     """MEND_SECRET_KEY, else the file that was generated beside the embedded database."""
-    given, place = os.environ.get("MEND_SECRET_KEY", ""), "MEND_SECRET_KEY"
-    if not given:
-        with contextlib.suppress(FileNotFoundError):
-            given, place = key_file().read_text(encoding="ascii"), str(key_file())
-    return list(_checked(given, place))
+    if given := os.environ.get("MEND_SECRET_KEY", ""):
+        return list(_checked(given, "MEND_SECRET_KEY"))
+    file = str(key_file())
+    with contextlib.suppress(FileNotFoundError):
+        now = os.stat(file)
+        return list(_read(file, now.st_ino, now.st_mtime_ns, now.st_size))
+    return []
+
+
+@lru_cache(maxsize=8)
+def _read(file: str, *_: int) -> tuple[str, ...]:
+    """Every event asks whether there is a key: the file is read again when it is another, or was written to."""
+    return _checked(Path(file).read_text(encoding="ascii"), file)
 
 
 @lru_cache(maxsize=8)
@@ -48,7 +56,9 @@ def _checked(given: str, place: str) -> tuple[str, ...]:
 
 def can_keep() -> bool:
     """Whether there is a key. The embedded database's own is made when first asked for."""
-    if not keys() and not os.environ.get("MEND_DATABASE_URL"):
+    if keys():
+        return True
+    if not os.environ.get("MEND_DATABASE_URL"):
         write_keys([make_key()], fresh=True)
     return bool(keys())
 
