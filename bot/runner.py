@@ -20,6 +20,7 @@ from psycopg.errors import UniqueViolation
 from bot.engine import Known
 from bot.hot import BEAT, FAIL, FETCH, FINISH, JOIN, LEAVE, LISTEN, RETRY
 from bot.store import Store
+from bot.wire import Wire
 
 log = logging.getLogger("mend.worker")
 # How many jobs are under way at once, how often the queue is looked at unasked (what waits for a time rings no bell),
@@ -95,12 +96,11 @@ class Runner:
 
     async def _listen(self) -> None:
         """One ring for each new job, and for each lane that comes free while others wait in it."""
-        async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as ears:
-            await ears.execute(LISTEN)
-            async for _ in ears.notifies():
-                self._rung += 1
+        async with await Wire.connect(self.url, autocommit=True) as ears:
+            await ears.first(LISTEN, {})
+            while True:
+                self._rung += await ears.notified()
                 self._bell.set()
-        raise RuntimeError("nothing more is heard of the queue")
 
     async def _take(self) -> None:
         every = True

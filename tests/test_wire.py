@@ -1,0 +1,120 @@
+"""Statements over libpq: what comes back, and what becomes of a connection when something goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from bot.hot import Hot
+from bot.wire import Wire
+
+SLEEP = "SELECT 1 FROM pg_sleep(30)"
+KEPT = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'mend_%'"
+
+
+def run(url: str, work: Callable[[Hot], Awaitable[Any]]) -> Any:
+    async def go() -> Any:
+        hot = Hot(url, size=4)
+        await hot.open()
+        try:
+            return await work(hot)
+        finally:
+            await hot.close()
+
+    return asyncio.run(go())
+
+
+def asked(url: str, statement: Any, **given: Any) -> Any:
+    return run(url, lambda hot: hot.one(statement, given))
+
+
+def test_values_come_back_as_they_went(fresh: str) -> None:
+    body = {"said": 'it\'s "so" \\ 100 % ☎', "n": [1, None, True]}
+    row = asked(
+        fresh,
+        "SELECT %(text)s::text, %(n)s::bigint, %(at)s::float, %(yes)s::bool, %(none)s::text, %(body)s::jsonb, %(n)s + 1",
+        text=body["said"], n=2**40, at=1764538000.123456, yes=True, none=None, body=json.dumps(body),
+    )  # fmt: skip
+    assert row == (body["said"], 2**40, 1764538000.123456, True, None, body, 2**40 + 1)
+
+
+def test_a_text_larger_than_every_buffer_gets_through(fresh: str) -> None:
+    text = "ä" * 5_000_000
+    assert asked(fresh, "SELECT %(text)s::text", text=text) == (text,)
+
+
+def test_a_text_that_libpq_would_cut_is_refused(fresh: str) -> None:
+    with pytest.raises(psycopg.DataError):
+        asked(fresh, "SELECT %(text)s::text", text="a\0b")
+
+
+def test_nothing_comes_back_where_there_is_nothing(fresh: str) -> None:
+    assert asked(fresh, "SELECT 1 WHERE false") is None
+    assert asked(fresh, "DELETE FROM seen WHERE key = %(key)s", key="none") is None
+
+
+def test_a_refused_statement_raises_its_own_error_and_the_next_is_answered(fresh: str) -> None:
+    async def work(hot: Hot) -> None:
+        async with hot.connection() as connection:
+            await hot.one("INSERT INTO seen (key, at) VALUES (%(key)s, 1)", {"key": "k"}, connection)
+            with pytest.raises(psycopg.errors.UniqueViolation):
+                await hot.one("INSERT INTO seen (key, at) VALUES (%(key)s, 1)", {"key": "k"}, connection)
+            assert await hot.one("SELECT 2", {}, connection) == (2,)
+
+    run(fresh, work)
+
+
+def test_a_rollback_that_takes_away_what_was_prepared_is_survived(fresh: str) -> None:
+    async def work(hot: Hot) -> None:
+        async with hot.connection() as connection:
+            assert await hot.one(KEPT, {}, connection) == (1,)
+            await hot.all("SELECT 1", {}, connection)
+            with pytest.raises(ZeroDivisionError):
+                async with connection.transaction():
+                    raise ZeroDivisionError
+            await hot.all("SELECT 1", {}, connection)
+            assert await hot.one(KEPT, {}, connection) == (1,)
+
+    run(fresh, work)
+
+
+def test_an_answer_that_nobody_waited_for_is_not_that_to_the_next_question(fresh: str) -> None:
+    async def work(hot: Hot) -> None:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await hot.one(SLEEP, {})
+        for n in range(8):
+            assert await hot.one("SELECT %(n)s::int", {"n": n}) == (n,)
+
+    run(fresh, work)
+
+
+def test_connections_that_the_server_has_closed_are_replaced(fresh: str) -> None:
+    async def work(hot: Hot) -> None:
+        await asyncio.gather(*(hot.one("SELECT pg_sleep(0.2)", {}) for _ in range(3)))
+        with psycopg.connect(fresh, autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        assert await asyncio.gather(*(hot.one("SELECT 7", {}) for _ in range(6))) == [(7,)] * 6
+
+    run(fresh, work)
+
+
+def test_every_notification_is_counted(fresh: str) -> None:
+    async def work(hot: Hot) -> int:
+        async with await Wire.connect(fresh, autocommit=True) as ears:
+            await ears.first("LISTEN bell", {})
+            heard = asyncio.create_task(ears.notified())
+            await hot.one("SELECT pg_notify('bell', '1'), pg_notify('bell', '2')", {})
+            await asyncio.wait_for(heard, 30)
+            await hot.one("SELECT pg_notify('bell', '3')", {})
+            return heard.result() + await asyncio.wait_for(ears.notified(), 30)
+
+    assert run(fresh, work) == 3
