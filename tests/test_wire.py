@@ -85,9 +85,11 @@ def test_a_rollback_that_takes_away_what_was_prepared_is_survived(fresh: str) ->
 
 def test_an_answer_that_nobody_waited_for_is_not_that_to_the_next_question(fresh: str) -> None:
     async def work(hot: Hot) -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.3):
-                await hot.one(SLEEP, {})
+        async with hot.connection() as held:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await hot.one(SLEEP, {}, held)
+            assert held.closed
         for n in range(8):
             assert await hot.one("SELECT %(n)s::int", {"n": n}) == (n,)
 
