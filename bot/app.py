@@ -247,17 +247,17 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     if open_browser:
         webbrowser.open(slack.url)
     try:
-        return serve(_demo_config(where, demo.connections(), demo.registrations()), ROLES, "127.0.0.1", 0)
+        config = {"connections": demo.connections(), "platform": demo.platform(), "oauth": demo.registrations()}
+        return serve(_demo_config(where, config), ROLES, "127.0.0.1", 0)
     finally:
         runner.stop()
         demo.stop()
 
 
-def _demo_config(where: Path, connections: dict[str, dict[str, Any]], registrations: dict[str, dict[str, str]]) -> Path:
+def _demo_config(where: Path, config: dict[str, Any]) -> Path:
     import yaml
 
-    config = where / "mend.yml"
-    settings = {"connections": connections, "access": {"admins": ["U0BOB"]}, "reminders": {"poll_seconds": 5}}
-    settings["oauth"] = registrations
-    config.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    return config
+    path = where / "mend.yml"
+    settings = {**config, "access": {"admins": ["U0BOB"]}, "reminders": {"poll_seconds": 5}}
+    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+    return path

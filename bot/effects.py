@@ -80,10 +80,13 @@ class Hands:
 
     def _look(self, case: Case, step: str) -> list[Finding]:
         """What our own checks see, and at the end what the pipeline itself does."""
+        from bot.platforms.deliver import runs_there
         from bot.platforms.witness import data_flows_again
 
         found = [] if step == "await_job" else self._checked(case, step)
-        if step not in ("await_job", "confirm_recovery") or explaining(found) or not self.settings().platform:
+        if step not in ("await_job", "confirm_recovery") or explaining(found):
+            return found
+        if not runs_there(self.settings(), case.connection):
             return found
         broken_since = case.confirming_at if case.tried else 0.0
         return [*found, data_flows_again(self.settings(), case.connection, case.team, broken_since, case.opened_at)]

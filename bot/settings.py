@@ -59,7 +59,7 @@ class Rotating(Strict):
 class Connection(Strict):
     """One configured link to a source. `secrets` holds references, seldom values.
 
-    `platform_source` is what the platform calls it, where it goes there by another name.
+    `platform_source` is what the platform calls it, where it goes there by another name; False: it is not there at all.
     """
 
     connector: str
@@ -72,7 +72,7 @@ class Connection(Strict):
     oauth: App | None = None
     owner: str | None = None
     rotation: Rotating = Field(default_factory=Rotating)
-    platform_source: str | int | None = None
+    platform_source: str | int | Literal[False] | None = None
 
     def secret_refs(self) -> dict[str, str]:
         """Where each secret comes from, in words that show none."""

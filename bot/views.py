@@ -104,20 +104,24 @@ def _checks(case: Case, settings: Settings) -> list[dict[str, Any]]:
     if connection is None:
         return []
     from bot.checks.run import checks_of
+    from bot.platforms.deliver import runs_there
+    from messages import render
 
     running = "" if case.waiting or case.state == "resolved" else STEP_OF[case.state]
     seen = {f.check: f for f in case.findings}
     checks = sorted(
-        checks_of(sheet(connection.connector), tunnel=connection.tunnel is not None),
+        (
+            check
+            for check in checks_of(sheet(connection.connector), tunnel=connection.tunnel is not None)
+            if check.name != "replication_ready" or connection.replication == "log"
+        ),
         key=lambda check: STEPS.index(check.step),
     )
     tasks = [_task(c.name, c.claim, c.step, seen.get(c.name), running in (c.step, job.STEP)) for c in checks]
-    if settings.platform is not None:
-        from bot.platforms.witness import data_flows_again as claim
-
+    if runs_there(settings, case.connection):
         found = None if job.awaited(case) else seen.get(job.CHECK)  # still to come is no verdict
-        said = str(claim.__doc__).splitlines()[0]
-        tasks.append(_task(job.CHECK, said, job.STEP, found, job.awaited(case) or running == job.STEP))
+        looking = job.awaited(case) or running == job.STEP
+        tasks.append(_task(job.CHECK, render.claim(job.CHECK), job.STEP, found, looking))
     return tasks
 
 
@@ -130,6 +134,8 @@ def _task(name: str, claim: str, step: str, found: Finding | None, running: bool
         "status": STATUS[found.verdict] if found else "in_progress" if running else "pending",
         "verdict": found.verdict if found else "",
         "evidence": found.evidence if found else "",
+        # A check that found nothing to look at, and says why.
+        "moot": bool(found and found.verdict == "skipped" and found.evidence and found.check != job.CHECK),
         "took_ms": found.took_ms if found else 0,
     }
 

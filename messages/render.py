@@ -15,8 +15,8 @@ from messages.meaning import explain, instead, next_step, summary, who
 from messages.templates import WhenAsked, also, template
 from messages.words import connection_of, finding_of
 
-__all__ = ["also", "catalogue", "ephemeral", "explain", "fallback", "guide", "home", "instead", "message", "next_step",
-           "progress", "reminder", "root", "settled", "summary", "ticket", "who"]  # fmt: skip
+__all__ = ["also", "catalogue", "claim", "ephemeral", "explain", "fallback", "guide", "home", "instead", "message",
+           "next_step", "progress", "reminder", "root", "settled", "summary", "ticket", "who"]  # fmt: skip
 View = Mapping[str, Any]
 # Slack cuts texts of 40,000 characters and refuses edits above 4,000.
 TEXT, PREVIEW, BODY = 3000, 2500, 30_000
@@ -98,6 +98,11 @@ def progress(view: View, *, key: str) -> dict[str, Any]:
     return {"text": _short(text), "blocks": [blocks.plan(title, view["checks"], key)]}
 
 
+def claim(check: str) -> str:
+    """What a check of the pipeline itself proves; those of sheets say it beside what they do."""
+    return str(blocks.words()["claims"][check])
+
+
 def fallback(payload: View) -> dict[str, Any]:
     """The same message for a workspace that refuses newer blocks."""
     return {**payload, "blocks": blocks.without_plan(payload["blocks"])}
@@ -105,8 +110,10 @@ def fallback(payload: View) -> dict[str, Any]:
 
 def settled(old: Sequence[View], answer: str, by: str) -> dict[str, Any]:
     """The question without its buttons, with who answered what."""
-    label = clean(one_line(blocks.labels().get(answer, {}).get("label", answer)))
-    note = f"✓ {raw_mention(by)} answered: {label}" if by else f"✓ Answered: {label}"
+    known = blocks.labels().get(answer, {})
+    label = clean(one_line(known.get("label", answer)))
+    told = f"✓ Answered: {label}" if known.get("word") else f"✓ {label}"
+    note = f"✓ {raw_mention(by)} answered: {label}" if by else told
     return {"blocks": blocks.without_buttons(old, note)}
 
 

@@ -29,15 +29,18 @@ ENDED = ("resolved", "cancelled", "expired", "escalated")
 
 
 class World:
-    """A local Slack, the demo sources, and `mend serve` as a process of its own; by signed HTTP with `http`."""
+    """A local Slack, the demo sources, and `mend serve` as a process of its own; by signed HTTP with `http`.
 
-    def __init__(self, url: str, folder: Path, *, http: bool = False, **config: Any) -> None:
+    With `pipeline` the demo's Stitch runs the warehouse.
+    """
+
+    def __init__(self, url: str, folder: Path, *, http: bool = False, pipeline: bool = False, **config: Any) -> None:
         self.url, self.folder = url, folder
         self.demo = Demo(url, folder)
         self.slack = LocalSlack()
         self.slack.retry_scale = 0.01
         self.server = run_local_slack("127.0.0.1", 0, self.slack)
-        self.config, self.http = config, http
+        self.config, self.http, self.pipeline = config, http, pipeline
         self.env = {"MEND_SECRET_KEY": make_key()}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = folder / "mend.log"
@@ -53,7 +56,8 @@ class World:
             "access": {"admins": [BOB]},
             "reminders": {"poll_seconds": 1},
         }
-        path.write_text(yaml.safe_dump({**settings, **self.config}))
+        there = {"platform": self.demo.platform()} if self.pipeline else {}
+        path.write_text(yaml.safe_dump({**settings, **there, **self.config}))
         self.serve()
         return self
 

@@ -38,7 +38,8 @@ def place_of(settings: Settings, name: str) -> Place | None:
 
 def source_of(settings: Settings, name: str) -> tuple[Platform, str] | None:
     """The platform and the id that it knows a connection by; None where there is none. Raises PlatformError."""
-    connection, platform = settings.connections[name], platform_for(settings)
+    connection = settings.connections[name]
+    platform = platform_for(settings) if runs_there(settings, name) else None
     if platform is None or settings.platform is None:
         return None
     type_there = sheet(connection.connector).platform_types.get(settings.platform.kind)
@@ -49,7 +50,12 @@ def source_of(settings: Settings, name: str) -> tuple[Platform, str] | None:
     return platform, source.id
 
 
-def lives_there(settings: Settings, name: str) -> bool:
-    """Whether the platform alone holds the credential: a platform is configured, and mend.yml gives no secret."""
+def runs_there(settings: Settings, name: str) -> bool:
+    """Whether a platform runs this connection."""
     connection = settings.connections.get(name)
-    return bool(connection and settings.platform and not connection.secrets)
+    return settings.platform is not None and connection is not None and connection.platform_source is not False
+
+
+def lives_there(settings: Settings, name: str) -> bool:
+    """Whether the platform alone holds the credential: it runs the connection, and mend.yml gives no secret."""
+    return runs_there(settings, name) and not settings.connections[name].secrets

@@ -26,9 +26,12 @@ class Stitch:
     name: ClassVar[str] = "Stitch"
     token: str = field(repr=False)
     base_url: str = BASE
+    # What a list of all sources told of each, until it is used.
+    _told: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, wanted: str) -> Source:
         live = self._sources()
+        self._told.update({str(s.get("id")): s for s in live})
         same = [s for s in live if str(s.get("id")) == wanted] or [
             s for s in live if wanted.lower() in (str(s.get(k) or "").lower() for k in ("name", "display_name"))
         ]
@@ -58,7 +61,8 @@ class Stitch:
         return LastCheck(name, "bad" if status else "none", said)
 
     def last_job(self, source: str) -> Job:
-        return newest(self._call("GET", f"/v4/sources/{source}"), self._page)
+        told = self._told.pop(source, None)
+        return newest(told or self._call("GET", f"/v4/sources/{source}"), self._page)
 
     def start_job(self, source: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The sources of `mend try`: five connections, each really broken in its own way, and how to repair each."""
+"""The sources of `mend try`: five connections, each really broken in its own way, and the pipeline of one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from starlette.routing import Mount
+
 from .actions import DemoAction
-from .demo_database import BILLING, TABLES, WAREHOUSE, DemoDatabase
+from .demo_database import BILLING, DATABASE, TABLES, WAREHOUSE, DemoDatabase
 from .provider import DemoProvider
 from .provider_state import ProviderState
+from .stitch import Stitch
 
 
 class Demo:
@@ -21,8 +24,13 @@ class Demo:
         self.folder = Path(data_dir).expanduser().resolve() / "demo"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = ProviderState()
-        self.provider = DemoProvider(state)
         self.database = DemoDatabase(admin_url, hba_file)
+        self.stitch = Stitch(
+            "warehouse", "platform.hp-postgres", {"dbname": DATABASE, "user": WAREHOUSE},
+            {"password": self.database.warehouse_password},
+            lambda kept: self.database.replicate(WAREHOUSE, kept["password"]), TABLES[:2],
+        )  # fmt: skip
+        self.provider = DemoProvider(state, [Mount("/stitch", routes=self.stitch.routes())])
         self._files = {
             name: self._write(name, value)
             for name, value in {
@@ -32,6 +40,7 @@ class Demo:
                 "github_token": state.github_token,
                 "stripe_key": state.stripe_key,
                 "hubspot_client_secret": state.client_secret,
+                "stitch_token": self.stitch.token,
             }.items()
         }
 
@@ -45,6 +54,7 @@ class Demo:
             raise
 
     def stop(self) -> None:
+        self.stitch.stop()
         self.database.stop()
         self.provider.stop()
 
@@ -52,7 +62,7 @@ class Demo:
         """The `connections` of `mend.yml`, once started."""
         return {
             "warehouse": self._postgres(WAREHOUSE, "warehouse_password", TABLES[:2]),
-            "billing": self._postgres(BILLING, "billing_password", TABLES),
+            "billing": {**self._postgres(BILLING, "billing_password", TABLES), "platform_source": False},
             "hubspot-prod": self._http("hubspot", {"access_token": "hubspot_token"}, "contacts companies deals"),
             "github-org": self._http(
                 "github", {"access_token": "github_token"}, "repositories teams", organization="acme"
@@ -61,6 +71,12 @@ class Demo:
                 "stripe", {"api_key": "stripe_key"}, "charges customers invoices", environment="test"
             ),
         }
+
+    def platform(self) -> dict[str, str]:
+        """The `platform` of `mend.yml`, once started: it runs `warehouse` from now on, the others are not its own."""
+        self.stitch.start()
+        token = self._reference("stitch_token")
+        return {"kind": "stitch", "token": token, "base_url": f"{self.provider.url}/stitch"}
 
     def registrations(self) -> dict[str, dict[str, str]]:
         """The `oauth` of `mend.yml`, once started."""
@@ -155,6 +171,7 @@ class Demo:
             "settings": {"base_url": f"{url}/{connector}", "status_url": f"{url}/status/{connector}", **more},
             "secrets": {key: self._reference(name) for key, name in names.items()},
             "tables": tables.split(),
+            "platform_source": False,
         }
 
     def _reference(self, name: str) -> str:

@@ -84,6 +84,15 @@ class DemoDatabase:
         """Whether the server lets this role in."""
         return self._refusal(user, password) is None
 
+    def replicate(self, user: str, password: str) -> str:
+        """What a pipeline does with this password: it reads. Why it could not, in the server's words, or nothing."""
+        try:
+            with self._login(user, password) as reader:
+                reader.execute("SELECT count(*) FROM public.orders, public.customers")
+        except psycopg.Error as error:
+            return str(error)
+        return ""
+
     def warehouse_broken(self) -> bool:
         """Neither the old password works nor did the last login: whoever has the new one is let in."""
         let_in = bool(self._relay and self._relay.accepted.get(WAREHOUSE))
@@ -154,18 +163,21 @@ class DemoDatabase:
 
     def _refusal(self, user: str, password: str) -> str | None:
         try:
-            psycopg.connect(
-                host=self.host,
-                port=self.port,
-                dbname=DATABASE,
-                user=user,
-                password=password,
-                connect_timeout=10,
-                application_name=OWN,
-            ).close()
+            self._login(user, password).close()
         except psycopg.OperationalError as error:
             return str(error)
         return None
+
+    def _login(self, user: str, password: str) -> psycopg.Connection[tuple[Any, ...]]:
+        return psycopg.connect(
+            host=self.host,
+            port=self.port,
+            dbname=DATABASE,
+            user=user,
+            password=password,
+            connect_timeout=10,
+            application_name=OWN,
+        )
 
     def _wait_until_enforced(self) -> None:
         """A reload is a signal, not a promise: ask until a wrong password is refused."""

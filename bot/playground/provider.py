@@ -6,10 +6,11 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from .provider_github import GitHub
 from .provider_hubspot import HubSpot
@@ -21,10 +22,11 @@ from .provider_stripe import Stripe
 START_SECONDS = 15.0
 
 
-def provider_app(state: ProviderState) -> Starlette:
-    """The whole provider as one application."""
+def provider_app(state: ProviderState, more: Sequence[BaseRoute] = ()) -> Starlette:
+    """The whole provider as one application, and `more` that shares its port."""
     return Starlette(
         routes=[
+            *more,
             Mount("/hubspot", routes=[*SignIn(state).routes(), *HubSpot(state).routes()]),
             Mount("/github", routes=GitHub(state).routes()),
             Mount("/stripe", routes=Stripe(state).routes()),
@@ -36,8 +38,9 @@ def provider_app(state: ProviderState) -> Starlette:
 class DemoProvider:
     """The provider on a free loopback port, in a thread of its own."""
 
-    def __init__(self, state: ProviderState | None = None) -> None:
+    def __init__(self, state: ProviderState | None = None, more: Sequence[BaseRoute] = ()) -> None:
         self.state = state or ProviderState()
+        self.more = more
         self.url = ""
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -49,7 +52,11 @@ class DemoProvider:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
-            provider_app(self.state), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=2
+            provider_app(self.state, self.more),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

@@ -22,6 +22,11 @@ def settled(event: Event, version: int) -> Order:
     return Order("settle", {"answer": event.data["answer"], "by": event.user, "version": version})
 
 
+def over(case: Case, why: str) -> Order:
+    """The open question needs no answer any more."""
+    return Order("settle", {"answer": why, "by": "", "version": case.version})
+
+
 def refuse(case: Case, event: Event, template: str, buttons: tuple[str, ...] = (), **params: Any) -> bool:
     """Tell this person alone why nothing happens."""
     case.orders.append(whisper(event.user, template, buttons=buttons, **params))

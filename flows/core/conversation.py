@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from transitions import Machine
 
 from flows.core import job, rotation
-from flows.core.answers import ANSWERS, HEARD, Hear, ask, confirm_link, rate, refuse, settled, tell, unclear
+from flows.core.answers import ANSWERS, HEARD, Hear, ask, confirm_link, over, rate, refuse, settled, tell, unclear
 from flows.core.case import CLOSED, Case
 from flows.core.effects import Event, Order, run, say
 from flows.core.finding import Finding
@@ -134,7 +134,7 @@ class Conversation:
         bad = case.finding
         if bad is None or bad.step not in steps:
             if parked:
-                case.orders.append(say("provider_back"))
+                case.orders += [over(case, "provider_back"), say("provider_back")]
             return self.fire(case, "passed", event)
         if not parked and not self.fire(case, "failed", event):
             self.explain(case)
@@ -154,6 +154,7 @@ class Conversation:
         elif case.due == "nudge":
             case.orders.append(say("nudge"))
         else:
+            case.orders.append(over(case, "expired"))
             return self.fire(case, "expire", event)
         return True
 
@@ -166,7 +167,7 @@ class Conversation:
         if told:
             return False
         if case.state == "escalating" and case.waiting:
-            case.orders.append(Order("settle", {"answer": "mend_confirm_ticket", "by": "", "version": case.version}))
+            case.orders.append(over(case, "mend_confirm_ticket"))
         if not self.fire(case, "ticketed", event):
             case.orders.append(say("escalated"))
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.core.answers import Hear, ask, refuse, settled
+from flows.core.answers import Hear, ask, over, refuse, settled
 from flows.core.case import Case
 from flows.core.effects import Event, Order, run
 from flows.core.finding import Finding
@@ -24,11 +24,15 @@ def awaited(case: Case) -> bool:
     return top is not None and top.verdict == "unclear"
 
 
-def explain(case: Case) -> None:
+def runs(case: Case) -> bool:
+    """It is under way, as far as anybody knows."""
     top = found(case)
-    running = top is not None and top.facts.get("job") == "running"
+    return top is not None and top.facts.get("job") == "running"
+
+
+def explain(case: Case) -> None:
     if awaited(case):
-        ask(case, "waiting_for_job", WAITING if running else STARTABLE)
+        ask(case, "waiting_for_job", WAITING if runs(case) else STARTABLE)
     else:
         ask(case, "job_failed", ("mend_start_job", "mend_check_again", "mend_escalate", "mend_cancel"))
 
@@ -41,7 +45,7 @@ def look(case: Case) -> None:
 
 def came(case: Case) -> None:
     """What was waited for is there, and nobody needs to answer any more."""
-    case.orders.append(Order("settle", {"answer": "job_came", "by": "", "version": case.version}))
+    case.orders.append(over(case, "job_came"))
 
 
 def start(case: Case, event: Event) -> bool:

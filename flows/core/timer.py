@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.core.case import Case
 from flows.core.effects import Event
-from flows.core.job import awaited
+from flows.core.job import awaited, runs
 
 
 def set_timer(case: Case, event: Event) -> None:
@@ -13,7 +13,7 @@ def set_timer(case: Case, event: Event) -> None:
     """
     after = {"nudge": 1800.0, "expire": 86400.0, "poll": 60.0, **event.data.get("timings", {})}
     # The platform counts how often it is asked; a job that has not come after two days comes no more by itself.
-    after["job"] = 2 * after["poll"]
+    after["job"] = after["poll"] if runs(case) else 2 * after["poll"]
     if case.state == "waiting_for_provider":
         case.due = "poll"
     elif awaited(case) and event.at - case.confirming_at < 2 * after["expire"]:

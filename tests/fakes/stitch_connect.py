@@ -31,6 +31,7 @@ class StitchConnect:
         self.extractions: dict[int, dict[str, Any]] = {}
         self.loads: list[dict[str, Any]] = []
         self.started: list[int] = []
+        self.got: list[str] = []
         self.per_page = 100
         # How a job that was started ends; None: it goes on.
         self.ends: str | None = ""
@@ -149,6 +150,7 @@ class Handler(Quiet):
         return self.say(*(self.state.update(number, sent) if sent is not None else (200, self.state.sources[number])))
 
     def do_GET(self) -> None:
+        self.state.got.append(self.path)
         self._answer(None)
 
     def do_POST(self) -> None:

@@ -54,7 +54,7 @@ def case(**more: Any) -> dict[str, Any]:
 def check(name: str, claim: str, status: str, verdict: str = "", evidence: str = "") -> dict[str, Any]:
     return {
         "task_id": name, "name": name, "claim": claim, "step": "check_network", "status": status, "verdict": verdict,
-        "evidence": evidence, "took_ms": 7 if verdict else 0,
+        "evidence": evidence, "took_ms": 7 if verdict else 0, "moot": False,
     }  # fmt: skip
 
 

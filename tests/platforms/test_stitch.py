@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bot.platforms.base import PlatformError
-from bot.platforms.deliver import place_of
+from bot.platforms.deliver import lives_there, place_of, source_of
 from bot.platforms.stitch import Stitch
 from bot.settings import load
 from tests.fakes.stitch_connect import TOKEN, StitchConnect, stitch
@@ -139,3 +139,16 @@ def test_the_account_is_asked_no_more_often_than_stitch_allows(side: StitchConne
     for _ in range(40):
         assert Stitch(TOKEN, side.url).last_job("101").state == "good"
     assert len(asked) <= 30
+
+
+def test_one_look_reads_the_source_once_and_the_next_look_anew(known: Stitch, side: StitchConnect) -> None:
+    known.last_job(known.find("shop").id)
+    assert [path for path in side.got if "sources" in path] == ["/v4/sources"]
+    side.sources[101]["paused_at"] = "2026-01-01T00:00:00Z"
+    assert known.last_job("101").paused == "somebody"
+
+
+def test_a_connection_that_the_platform_does_not_run_is_not_looked_for(side: StitchConnect, tmp_path: Path) -> None:
+    known = load(config(tmp_path, side, platform_source=False), {})
+    assert (source_of(known, "shop"), place_of(known, "shop"), lives_there(known, "shop")) == (None, None, False)
+    assert side.got == []
