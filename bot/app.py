@@ -225,9 +225,11 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     from bot.playground.demo import Demo
     from bot.playground.runner import run_local_slack
     from bot.playground.slack import LocalSlack
+    from bot.playground.state import TEAM
 
     os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try"))
     where = own_folder()
+    kept = (where / "postgres").exists()
     os.environ.pop("MEND_DATABASE_URL", None)
     announce("Starting the embedded database ...")
     can_keep()
@@ -235,6 +237,9 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     announce("Breaking five demo connections ...")
     demo = Demo(url, where, where / "postgres" / "pg_hba.conf")
     demo.start()
+    if kept:
+        migrate(url)
+        asyncio.run(_begin_anew(url, TEAM, list(demo.connections())))
     slack = LocalSlack(actions=demo.actions())
     runner = run_local_slack("127.0.0.1", port, slack)
     try:
@@ -252,6 +257,22 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     finally:
         runner.stop()
         demo.stop()
+
+
+async def _begin_anew(url: str, team: str, names: list[str]) -> None:
+    """The local Slack begins empty: what an earlier run opened has no thread there any more."""
+    import sqlalchemy as sa
+
+    from bot.upkeep import forget_team
+
+    store = Store(url)
+    await store.open()
+    async with store.transaction() as connection:
+        await forget_team(connection, team)
+        gone = {"gone": f"{team}-{time.time():.0f}", "team": team, "names": names}
+        await connection.execute(sa.text("UPDATE cases SET team = :gone WHERE team = :team"), gone)
+        await connection.execute(sa.text("DELETE FROM health WHERE connection = ANY(:names)"), gone)
+    await store.close()
 
 
 def _demo_config(where: Path, config: dict[str, Any]) -> Path:

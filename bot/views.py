@@ -63,7 +63,19 @@ def connection_view(settings: Settings, name: str) -> dict[str, Any]:
         "owner": connection.owner or "",
         "user": str(connection.settings.get("user", "")),
         "host": str(connection.settings.get("host", "")),
+        "sent_to": _sent_to(settings, name),
     }
+
+
+def _sent_to(settings: Settings, name: str) -> str:
+    """The platform that gets a new credential from Mend, by its name."""
+    if settings.platform is None:
+        return ""
+    from bot.platforms.deliver import runs_there
+
+    rotation = sheet(settings.connections[name].connector).rotation
+    takes = rotation and settings.platform.kind in rotation.sent_as and runs_there(settings, name)
+    return settings.platform.kind.title() if takes else ""
 
 
 def _broken(health: Mapping[str, Any], name: str) -> bool:

@@ -14,6 +14,8 @@ Block = dict[str, Any]
 SECTION, CONTEXT, BLOCKS = 2900, 1900, 44
 # A paragraph of a template that begins with this is small print: a context block.
 SMALL = "-# "
+# What is quicker needs no time beside it; "why" tells it all the same.
+SLOW_MS = 500
 
 
 @cache
@@ -188,8 +190,8 @@ def verdict(check: Mapping[str, Any]) -> str:
 def outcome(check: Mapping[str, Any]) -> str:
     """What one check saw, on one line."""
     said, evidence = verdict(check), one_line(scrub(check["evidence"]), 200)
-    if check["verdict"] in ("good", "bad", "unclear"):
-        said += f" after {check['took_ms']} ms"
+    if check["verdict"] in ("good", "bad", "unclear") and check["took_ms"] >= SLOW_MS:
+        said += f" after {check['took_ms'] / 1000:.1f} s"
     if check["verdict"] == "skipped" and not evidence:
         evidence = "An earlier result explains it."
     return f"{said}. {evidence}".strip()

@@ -142,17 +142,26 @@ def who(finding: View, connection: View, *, escaping: bool = False) -> Markup:
 
 def explain(finding: View, connection: View, *, escaping: bool = False) -> str:
     """What it means for somebody who does not know such systems, and what cannot be told apart from it."""
+    return means(finding, connection, escaping=escaping) + apart(finding, connection, escaping=escaping)
+
+
+def means(finding: View, connection: View, *, escaping: bool = False) -> Markup:
+    """What it means for somebody who does not know such systems."""
     known, place = finding_of(finding), connection_of(connection)
     if known["verdict"] == "good":
-        return "Nothing is broken here, as far as Mend can see."
-    said = _part(known, place, "explain", escaping)
+        return Markup("Nothing is broken here, as far as Mend can see.")
+    return _part(known, place, "explain", escaping)
+
+
+def apart(finding: View, connection: View, *, escaping: bool = False) -> Markup:
+    """What cannot be told apart from it, and the questions that decide."""
+    known, place = finding_of(finding), connection_of(connection)
+    if known["verdict"] == "good" or not known["alternatives"]:
+        return Markup("")
     code = environment(escaping).globals["code"]
     same, asks = undecided(known, place, code)  # type: ignore[arg-type]
-    if same:
-        said += Markup("\n\nMend cannot tell this apart from:\n") + Markup("\n").join(
-            Markup("• ") + one for one in same
-        )
-    if same and asks:
+    said = Markup("\n\nMend cannot tell this apart from:\n") + Markup("\n").join(Markup("• ") + one for one in same)
+    if asks:
         said += Markup("\nWhat decides it: ") + Markup(" ").join(asks)
     return said
 

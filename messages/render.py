@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from messages import blocks
 from messages.escape import clean, cut, escape, markdown, one_line, plain, raw_mention, scrub
-from messages.meaning import explain, instead, next_step, summary, who
+from messages.meaning import apart, explain, instead, means, next_step, summary, who
 from messages.templates import WhenAsked, also, template
 from messages.words import connection_of, finding_of
 
@@ -40,9 +40,11 @@ def _seen(view: View) -> dict[str, Any]:
     params = {**ASKED, **view["params"]}
     order = {name: n for n, name in enumerate(case["choices"])}
     params["choices"] = sorted(params["choices"], key=lambda c: order.get(c["name"], len(order)))
-    words: dict[str, Any] = {"summary": "", "next": "", "explain": "", "who": ""}
+    words: dict[str, Any] = dict.fromkeys(("summary", "next", "means", "apart", "explain", "who"), "")
     if finding:
-        made = {"summary": summary, "next": next_step, "explain": explain, "who": who}
+        made = {
+            "summary": summary, "next": next_step, "means": means, "apart": apart, "explain": explain, "who": who,
+        }  # fmt: skip
         words = {part: WhenAsked(partial(make, finding, place, escaping=True)) for part, make in made.items()}
     known = finding_of(finding) if finding else None
     return {

@@ -21,7 +21,7 @@ CONNECTION: dict[str, Any] = {
     "name": "this connection", "connector": "", "title": "the source", "driver": "", "settings": {}, "secret_refs": {},
     "tables": [], "owner": "", "console": "", "console_guessed": False, "steps_begin_there": False,
     "regeneration": {}, "docs": [], "user": "", "host": "",
-    "extends": "", "allowlist": {}, "roles": "", "plans": [], "grants": {}, "grant": "", "support": "",
+    "extends": "", "allowlist": {}, "roles": "", "plans": [], "grants": {}, "grant": "", "support": "", "sent_to": "",
 }  # fmt: skip
 # Stands after "user" or "database" when nobody has said which.
 UNKNOWN = "of this connection"

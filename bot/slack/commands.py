@@ -18,7 +18,7 @@ SURE, CLOSE = 84.0, 60.0
 
 @dataclass(frozen=True)
 class Wish:
-    """`verb` is open, pick, status, resume, help or unknown; `near` are names that look alike."""
+    """`verb` is open, pick, status, resume, help or unknown; `near` are names and verbs that look alike."""
 
     verb: str
     connection: str = ""
@@ -41,11 +41,14 @@ def wish(text: str, settings: Settings) -> Wish:
         return Wish("open", meant.connection, asked, route="mend_rotate")
     from rapidfuzz import fuzz, process  # 40 ms and 1 MiB that only a misspelt name needs
 
-    found = process.extract(asked.lower(), list(names), scorer=fuzz.ratio, limit=4, score_cutoff=CLOSE)
+    known = {**{verb: verb for verb in VERBS}, **names}
+    found = process.extract(asked.lower(), list(known), scorer=fuzz.ratio, limit=4, score_cutoff=CLOSE)
     sure = [n for n, score, _ in found if score >= SURE]
-    if len(sure) == 1:
+    if len(sure) == 1 and sure[0] in names:
         return Wish("open", names[sure[0]], asked)
-    return Wish("unknown", asked=asked, near=tuple(names[n] for n, _, _ in found))
+    within = named_in(asked, settings)
+    near = dict.fromkeys([*([within] if within else []), *(known[n] for n, _, _ in found)])
+    return Wish("unknown", asked=asked, near=tuple(near))
 
 
 def of_connection(settings: Settings, name: str) -> dict[str, Any]:

@@ -117,6 +117,13 @@ def test_a_name_that_is_nowhere_is_answered_with_the_nearest(world: World) -> No
     )
 
 
+@pytest.mark.parametrize(("typed", "meant"), [("statsu", "status"), ("billing is broken", "billing")])
+def test_what_is_not_quite_a_command_is_answered_with_what_may_be_meant(world: World, typed: str, meant: str) -> None:
+    world.slack.command(f"/mend {typed}", user=ALICE, channel="C0DATA")
+    told = f'no connection "{typed}". Did you mean {meant}'
+    wait(lambda: any(told in m["text"].replace("*", "") for m in world.slack.ephemerals(ALICE)))
+
+
 def test_the_picker_is_answered_by_a_number(world: World) -> None:
     talk = world.start("")
     talk.until("choosing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ def problems(payload: dict[str, Any], surface: str = "message") -> list[str]:
 
 def fits(payload: dict[str, Any], surface: str = "message") -> None:
     assert problems(payload, surface) == []
+    assert "\\n-# " not in json.dumps(payload), "small print in the middle of a paragraph shows its mark"
     if surface == "message":
         assert 0 < len(payload["text"]) <= 3000
         ids = [b["block_id"] for b in payload["blocks"]]

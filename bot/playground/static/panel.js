@@ -12,11 +12,11 @@ function card(action) {
     event.currentTarget.disabled = true;
     event.currentTarget.textContent = "Working on it…";
     const answer = await post(`/local/actions/${encodeURIComponent(action.id)}/${what}`);
-    if (answer.ok) toast(what === "mend" ? `Done: ${action.title}. Now press “Check again” in the thread.` : `${action.connection} is broken again.`);
+    if (answer.ok) toast(what === "mend" ? `Done: ${action.title}. Now say “done” in the thread.` : `${action.connection} is broken again.`);
     await refresh();
   };
   return el("details", { class: "deed" }, el("summary", {}, el("span", { class: "dot " + kind, "aria-hidden": "true" }), el("span", { class: "deed-name" }, action.connection), el("span", { class: "deed-word" }, word)),
-    el("p", {}, action.title), el("pre", { tabindex: "0" }, action.detail), el("button", { class: "button " + (what === "mend" ? "primary" : ""), on: { click: run } }, what === "mend" ? "Do it" : "Break it again"));
+    ...(what === "mend" ? [el("p", {}, action.title), el("pre", { tabindex: "0" }, action.detail)] : [el("p", {}, "Nothing is to be done here.")]), el("button", { class: "button " + (what === "mend" ? "primary" : ""), on: { click: run } }, what === "mend" ? "Do it" : "Break it again"));
 }
 
 export async function refresh() {

@@ -28,16 +28,27 @@ function mention(id, label) {
   return el("span", { class: "mention" }, "@" + (people[id]?.real_name ?? label ?? id));
 }
 
-function date(stamp, fallback) {
+const DAYS = { "-1": "yesterday", 0: "today", 1: "tomorrow" }, LENGTHS = { short: "medium", long: "full" };
+
+// https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+function dated(when, name) {
+  const [, length, pretty] = name.match(/^date_?(short|long)?_?(pretty)?$/) ?? [];
+  const midnight = (d) => new Date(d.getFullYear(), d.getMonth(), d.getDate());
+  if (name.startsWith("time")) return when.toLocaleTimeString([], { timeStyle: name === "time_secs" ? "medium" : "short" });
+  return (pretty && DAYS[Math.round((midnight(when) - midnight(new Date())) / 864e5)]) || when.toLocaleDateString([], { dateStyle: LENGTHS[length] ?? "long" });
+}
+
+function date(stamp, fallback, format = "{date_short_pretty} at {time}") {
   const when = new Date(Number(stamp) * 1000);
-  return el("time", { datetime: isNaN(when) ? "" : when.toISOString() }, isNaN(when) ? fallback : when.toLocaleString([], { dateStyle: "medium", timeStyle: "short" }));
+  if (isNaN(when)) return el("time", {}, fallback);
+  return el("time", { datetime: when.toISOString(), title: when.toLocaleString() }, format.replace(/\{(date\w*|time\w*)\}/g, (all, name) => dated(when, name)));
 }
 
 function entity(inner) {
   const [target, label] = inner.split(/\|(.*)/s);
   if (target.startsWith("@")) return mention(target.slice(1), label);
   if (target.startsWith("#")) return el("span", { class: "mention" }, "#" + (rooms[target.slice(1)]?.name ?? label ?? target.slice(1)));
-  if (target.startsWith("!date^")) return date(target.split("^")[1], label);
+  if (target.startsWith("!date^")) return date(target.split("^")[1], label, target.split("^")[2]);
   if (target.startsWith("!subteam^")) return el("span", { class: "mention" }, label ?? "@group");
   if (target.startsWith("!")) return el("span", { class: "mention loud" }, "@" + target.slice(1));
   return /^(https?:|mailto:)/i.test(target) ? link(target, plain(label ?? target)) : `<${plain(inner)}>`;
@@ -140,7 +151,7 @@ function leaf(item) {
   if (item.type === "channel") node = entity("#" + item.channel_id);
   if (item.type === "broadcast") node = entity("!" + item.range);
   if (item.type === "emoji") node = emojiNamed(item.name);
-  if (item.type === "date") node = date(item.timestamp, item.fallback ?? "");
+  if (item.type === "date") node = date(item.timestamp, item.fallback ?? "", item.format);
   for (const [style, tag] of [["code", "code"], ["bold", "strong"], ["italic", "em"], ["strike", "s"]]) if (item.style?.[style]) node = el(tag, {}, node);
   return node;
 }
