@@ -70,7 +70,10 @@ def said(finding: View | None, connection: View) -> dict[str, Any] | None:
     """A finding in the same words as in the thread."""
     if not finding:
         return None
-    made = {"summary": render.summary, "explain": render.explain, "next": render.next_step, "who": render.who}
+    made = {
+        "summary": render.summary, "means": render.means, "apart": render.apart, "next": render.next_step,
+        "who": render.who,
+    }  # fmt: skip
     spoken = {part: str(make(finding, connection)) for part, make in made.items()}
     return {**spoken, "evidence": finding.get("evidence", ""), "verdict": finding["verdict"]}
 

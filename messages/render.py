@@ -15,8 +15,11 @@ from messages.meaning import apart, explain, instead, means, next_step, summary,
 from messages.templates import WhenAsked, also, template
 from messages.words import connection_of, finding_of
 
-__all__ = ["also", "catalogue", "claim", "ephemeral", "explain", "fallback", "guide", "home", "instead", "message",
-           "next_step", "progress", "reminder", "root", "settled", "summary", "ticket", "who"]  # fmt: skip
+__all__ = [
+    "also", "apart", "catalogue", "claim", "ephemeral", "explain", "fallback", "guide", "home",
+    "instead", "means", "message", "next_step", "progress", "reminder", "root", "settled", "summary",
+    "ticket", "who",
+]  # fmt: skip
 View = Mapping[str, Any]
 # Slack cuts texts of 40,000 characters and refuses edits above 4,000.
 TEXT, PREVIEW, BODY = 3000, 2500, 30_000

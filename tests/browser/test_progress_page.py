@@ -43,7 +43,7 @@ def same_words_as_the_thread(page: Page, world: World) -> None:
     root = next(m for m in world.slack.messages("C0DATA") if m.get("metadata"))
     said = " ".join(" ".join(m["text"] for m in world.slack.thread("C0DATA", root["ts"])).split())
     shown = [
-        " ".join(one.inner_text().split()) for one in page.locator(".box h2, .box h3 + p, .box h2 + p, .box li").all()
+        " ".join(one.inner_text().split()) for one in page.locator(".box h2, .box h3 + p, summary + p, .box li").all()
     ]
     assert len(shown) >= 4
     assert [one for one in shown if one.removesuffix(".") not in said] == []
@@ -68,6 +68,9 @@ def test_the_page_suits_everybody_while_it_looks_and_when_it_has_looked(
     both(page, "progress")
     expect(page.get_by_text("refused the password for user stitch_warehouse").first).to_be_visible(timeout=PATIENT)
     both(page, "finding")
+    expect(page.get_by_label("User")).to_be_in_viewport()
+    page.get_by_text("What it means, and what to do").press("Enter")
+    both(page, "finding-open")
     same_words_as_the_thread(page, world)
     page.get_by_label("Password").fill(world.demo.database.changed_password)
     page.get_by_role("button", name="Try and save").click()
