@@ -129,7 +129,7 @@ def meta(said: str = "No known issues", product: str = "Marketing API") -> list[
 # https://api.status.salesforce.com/v1/docs: a product with the instances that it runs on, each as above.
 def salesforce_product(status: str = "OK") -> dict[str, Any]:
     return {
-        "key": "MCAccountEngagement", "displayName": "Marketing Cloud Account Engagement",
+        "key": "MCAccountEngagement",
         "Instances": [salesforce(status) | {"key": "ACCOUNTENGAGEMENT"}],
     }  # fmt: skip
 
