@@ -379,7 +379,7 @@ def test_a_new_connector_passes_the_lint_and_is_not_overwritten(
     monkeypatch.setattr("bot.cli.setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
     assert mend("new", "connector", "acme_crm").code == 0
     linted = mend("lint", "connectors/acme_crm.yaml")
-    assert (linted.code, linted.out) == (0, "1 files, 0 problems\n")
+    assert (linted.code, linted.out) == (0, "1 file, 0 problems\n")
     assert "is there already" in mend("new", "connector", "acme_crm").err
 
 

@@ -21,8 +21,10 @@ def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str
     """The target with its secrets read now; `trial` are new values to be tried. Raises SettingsError."""
     connection = settings.connections.get(name)
     if connection is None:
-        known = ", ".join(sorted(settings.connections)) or "none"
-        raise SettingsError(f"there is no connection {name!r} in mend.yml; configured are {known}")
+        known = ", ".join(sorted(settings.connections))
+        where = settings.source or settings.folder / "mend.yml"
+        said = f"configured are {known}" if known else f"none is configured in {where}"
+        raise SettingsError(f"there is no connection {name!r} in mend.yml; {said}")
     known_sheet = sheet(connection.connector)
     if connection.tunnel and known_sheet.driver in ("http", "s3", "dynamodb", "bigquery", "snowflake"):
         raise SettingsError(f"{name}: a tunnel leads to databases only; HTTP connectors take proxy: http://host:port")

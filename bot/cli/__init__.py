@@ -8,6 +8,7 @@ import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 # Named, not imported: their modules are heavy, and a wrong flag should be told at once.
 EXPECTED = {"UsageError", "SettingsError", "SheetError", "StoreError", "SlackError", "DeskError"}
@@ -42,6 +43,15 @@ def main() -> None:
         exec("")  # noqa: S102
 
 
+def _command(context: Any) -> str:
+    """The command that a line was about, without its arguments."""
+    words: list[str] = []
+    while context is not None and context.parent is not None:
+        words.insert(0, str(context.info_name))
+        context = context.parent
+    return " ".join(["mend", *words])
+
+
 def _told(error: Exception) -> int:
     from bot.cli.text import hide
 
@@ -52,7 +62,7 @@ def _told(error: Exception) -> int:
         return 2
     usage = getattr(error, "format_message", None)
     if usage:
-        text = f"{usage().rstrip('.?')}: `mend --help` and `mend COMMAND --help` say what there is"
+        text = f"{usage().rstrip('.?')}: `{_command(getattr(error, 'ctx', None))} --help` says what there is"
     elif names & EXPECTED:
         text = str(error)
     elif isinstance(error, OSError) and error.strerror and error.filename:  # a full disk, a lost right

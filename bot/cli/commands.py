@@ -10,6 +10,9 @@ import typer
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    # Plain, as the help of check and serve: boxes leave half of 80 columns to the words.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Mend: the guided troubleshooter for broken data connections, in Slack.",
 )
@@ -36,7 +39,10 @@ def try_(
     port: Annotated[int, typer.Option(help="Port of the local Slack's page.", min=0, max=65535)] = 8765,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
 ) -> None:
-    """Everything on this machine without any account: a local Slack and five connections that are really broken."""
+    """Try Mend here, without any account.
+
+    A local Slack in the browser, and five connections that are really broken.
+    """
     try:
         from bot.app import try_locally
 
@@ -99,7 +105,10 @@ def connectors(
 
 @app.command(epilog="Example: mend docs hubspot")
 def docs(connector: Annotated[str, typer.Argument(help="A connector, for example hubspot.")]) -> None:
-    """Print how to verify a connector, which rights it needs, and how to make a new credential."""
+    """Print what a connector needs, step by step.
+
+    What to fill in, what Mend looks at, which rights it takes, and how to make a new credential.
+    """
     from bot.cli.docs import docs as run
 
     raise typer.Exit(run(connector))
@@ -152,7 +161,10 @@ def vault_list(json_: AsJson = False) -> None:
 
 @vault.command("put", epilog="Example: mend vault put crm-token < token.txt")
 def vault_put(name: Annotated[str, typer.Argument(help="As in ${vault:NAME}.")]) -> None:
-    """Keep a secret; it is asked for without an echo, or read from standard input."""
+    """Keep a secret.
+
+    It is asked for without an echo, or read from standard input.
+    """
     from bot.cli.vault import put as run
 
     raise typer.Exit(run(name))

@@ -45,7 +45,7 @@ def diagnose(text: str, connector: str | None, as_json: bool) -> int:
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
     else:
-        for line in _lines(answer, name or found.connection):
+        for line in _lines(answer, name or found.connection, _who(found, settings, name)):
             print(line)
     return 3 if found.confidence == "unclear" else 1
 
@@ -65,14 +65,7 @@ def _answer(found: Diagnosis, settings: Settings | None = None, name: str = "") 
 
     known = settings.connections[name] if settings and name else None
     cause, view = CAUSES[found.cause], connection_view(settings, name) if settings and known else _view(found)
-    finding: dict[str, Any] = {
-        "verdict": "bad",
-        "cause": found.cause,
-        "code": found.code,
-        "evidence": "",
-        "facts": dict(found.facts),
-        "alternatives": [],
-    }
+    finding = _finding(found)
     return {
         "cause": found.cause,
         "code": found.code,
@@ -88,6 +81,18 @@ def _answer(found: Diagnosis, settings: Settings | None = None, name: str = "") 
     }
 
 
+def _finding(found: Diagnosis) -> dict[str, Any]:
+    said = {"cause": found.cause, "code": found.code, "facts": dict(found.facts)}
+    return {"verdict": "bad", "evidence": "", "alternatives": [], **said}
+
+
+def _who(found: Diagnosis, settings: Settings, name: str) -> str:
+    """Who must act, as the thread calls them."""
+    from messages import render
+
+    return str(render.who(_finding(found), connection_view(settings, name) or _view(found)))
+
+
 def _view(found: Diagnosis) -> dict[str, Any]:
     """A connection of which only the text is known."""
     known = sheets().get(found.connector or "")
@@ -97,16 +102,15 @@ def _view(found: Diagnosis) -> dict[str, Any]:
     return {**said, "name": found.connection or "this connection", "user": named["user"], "host": named["host"]}
 
 
-def _lines(answer: dict[str, Any], connection: str) -> list[str]:
-    waiting = "helps" if answer["waiting_helps"] else "does not help"
+def _lines(answer: dict[str, Any], connection: str, who: str) -> list[str]:
     place = [f"stage {answer['stage']}"] if answer["stage"] else []
     place += [str(answer["connector"]).replace("_", " ")] if answer["connector"] else []
     place += [f"connection {connection}"] if connection else []
     return [
         clean(answer["summary"]),
         f"Next:    {clean(answer['next'])}",
+        f"Who:     {clean(who)}{_leader(answer)}",
         f"Cause:   {answer['cause']}, {answer['code'] or 'no code'} ({answer['confidence']})",
-        f"Who:     {answer['owner'].replace('_', ' ')}{_leader(answer)}; waiting {waiting}",
         *([f"Where:   {clean(', '.join(place))}"] if place else []),
         *([f"Because: {clean(answer['matched'])}"] if answer["matched"] else []),
         *([UNCLEAR] if answer["confidence"] == "unclear" else []),

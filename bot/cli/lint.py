@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from bot.cli.text import counted
 from bot.lint import ROOTS, files
 from bot.lint import lint as problems_in
 from bot.own import use_own
@@ -20,7 +21,7 @@ def lint(paths: list[Path]) -> int:
     problems = [str(one) for one in problems_in(looked_at)] + ([] if paths else list(_of_flows()))
     for problem in problems:
         print(problem)
-    print(f"{len(files(looked_at))} files, {len(problems)} problems")
+    print(f"{counted(len(files(looked_at)), 'file')}, {counted(len(problems), 'problem')}")
     return 1 if problems else 0
 
 

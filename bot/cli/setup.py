@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 from bot import scaffold
@@ -56,9 +57,9 @@ def schema() -> dict[str, Any]:
 def new_connector(key: str) -> int:
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,40}", key):  # it becomes a file's name
         raise SettingsError(f"{key!r} is not a key: lower-case letters, digits and _")
-    # Into a checkout it goes where it belongs; beside an installed package it is a sheet of the user's own.
+    # Inside a checkout it goes where it belongs; anywhere else it is a sheet of the user's own.
     top = HERE.parent.parent
-    checkout = (top / "pyproject.toml").exists()
+    checkout = (top / "pyproject.toml").exists() and Path.cwd().is_relative_to(top)
     files = {(HERE if checkout else own_sheets()) / f"{key}.yaml": scaffold.SHEET}
     if checkout:
         files[top / "tests" / "data" / "providers" / f"{key}.yaml"] = scaffold.ANSWERS

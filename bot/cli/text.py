@@ -11,6 +11,10 @@ from bot.log import IN_URL
 SECRET_NAMES = re.compile(r"SECRET|TOKEN|PASSWORD|_KEY$|DATABASE_URL$")
 
 
+def counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
 def clean(text: object) -> str:
     """One line without control, escape and direction characters, which a hostile server could send."""
     words = " ".join(str(text).split())
