@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from messages.words import codes
+
 ROOT = Path(__file__).parent.parent
 OURS = [p for room in ("bot", "flows", "messages", "bench") for p in sorted((ROOT / room).rglob("*.py"))]
 TOP = {"pyproject.toml", "app_manifest.yml", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile",
@@ -87,3 +89,21 @@ def test_the_wheel_holds_sheets_templates_and_manifest(tmp_path: Path) -> None:
         "bot/playground/static/app.js",
     )
     assert [n for n in wanted if n not in names] == []
+
+
+def test_every_code_that_is_said_has_words() -> None:
+    """A string of the form of a code, in the rooms that find causes; `import_module` has names of that form too."""
+    families = {code.partition(".")[0] for code in codes()}
+    said = re.compile(rf"(?:{'|'.join(sorted(families))})\.[a-z0-9_]+")
+    rooms = [
+        path for room in ("checks", "drivers", "platforms", "repairs") for path in (ROOT / "bot" / room).rglob("*.py")
+    ]
+    modules = {"dns.resolver"}
+    wordless = {
+        f"{path.relative_to(ROOT)}: {node.value}"
+        for path in rooms
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and said.fullmatch(node.value)
+        if node.value not in codes() and node.value not in modules
+    }
+    assert wordless == set()
