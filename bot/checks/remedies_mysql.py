@@ -1,6 +1,6 @@
 """What a refused login to MySQL or MariaDB is mended with, ready to be copied.
 
-`code@maria` is for MariaDB, where it differs.
+`code@maria` is for MariaDB, where it differs, `code@mysql5` for MySQL before 8.0.
 """
 
 from __future__ import annotations
@@ -102,6 +102,35 @@ REMEDIES: dict[str, dict[str, Any]] = {
         "commands": ["mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb --user=root mysql"]},
 }
 # fmt: on
+PERSIST = re.compile(r"SET PERSIST (\w+) = (.*);")
+
+
+def _before_8(parts: dict[str, Any]) -> dict[str, Any]:
+    """The same for MySQL 5: no SET PERSIST, no caching_sha2_password, and the log is kept for days.
+
+    https://dev.mysql.com/doc/refman/8.0/en/added-deprecated-removed.html
+    """
+    made, kept = {**parts}, [*parts.get("lines", [])]
+    statements = []
+    for line in parts.get("statements", []):
+        old = line.replace("caching_sha2_password", "mysql_native_password")
+        old = old.replace("binlog_expire_logs_seconds = 604800", "expire_logs_days = 7")
+        if found := PERSIST.fullmatch(old):
+            kept.append(f"{found[1]} = {found[2].strip(chr(39))}")
+            old = old.replace("SET PERSIST", "SET GLOBAL")
+        statements.append(old)
+    if statements:
+        made["statements"] = statements
+    if kept:
+        made |= {"file": "my.cnf", "part": "[mysqld]", "lines": kept}
+    return made
+
+
+REMEDIES |= {
+    f"{code}@mysql5": _before_8(REMEDIES.get(f"{code}@mysql", parts))
+    for code, parts in REMEDIES.items()
+    if "@" not in code
+}
 
 
 def fields(facts: Mapping[str, Any], said: str) -> dict[str, str]:

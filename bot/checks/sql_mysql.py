@@ -48,7 +48,7 @@ def _split(target: Target, name: str) -> tuple[str, str]:
 
 def to_copy(target: Target, read: Reading, code: str, said: str) -> dict[str, Any]:
     """The remedy in the dialect of this server; a known account replaces what else its owner must look up."""
-    more = {"flavor": "maria" if read.server.maria else "mysql"}
+    more = {"flavor": read.server.flavor}
     return remedy(target, code, said, **more, **({"account": read.account} if read.account else {}))
 
 

@@ -190,7 +190,9 @@ def _limit(cursor: Any, server: Server, deadline: Deadline) -> None:
     """Our own limit, but never a longer one than the server sets for this account."""
     seconds = min(server.limit or deadline.left(), deadline.left())
     limit = f"max_statement_time = {seconds:.3f}" if server.maria else f"max_execution_time = {int(seconds * 1000)}"
-    cursor.execute(f"SET SESSION {limit}")
+    # MySQL has its limit since 5.7.8, MariaDB since 10.1: an older one is held by our own deadline alone.
+    if limit.partition(" ")[0] in server.variables:
+        cursor.execute(f"SET SESSION {limit}")
     cursor.execute(f"SET SESSION lock_wait_timeout = {max(int(deadline.left() / 2), 1)}")
     cursor.execute("START TRANSACTION READ ONLY")
 

@@ -69,6 +69,11 @@ class Server:
         return "MariaDB" in self.version
 
     @property
+    def flavor(self) -> str:
+        """Whose dialect it speaks."""
+        return "maria" if self.maria else "mysql5" if self.version.startswith("5.") else "mysql"
+
+    @property
     def service(self) -> str:
         """Who runs it, where its version or its folder gives that away."""
         if "aurora_version" in self.variables:

@@ -1,4 +1,5 @@
-"""`mend check` in the terminal and the thread in Slack tell the same, for one broken connection of every family."""
+"""`mend check` in the terminal and the thread in Slack tell the same, for one broken connection of every family, and for
+more of those that are played."""
 
 from __future__ import annotations
 
@@ -20,11 +21,22 @@ import pytest
 from tests.debian import missing
 from tests.fakes.google import Google
 from tests.fakes.mongod import Mongod
+from tests.fakes.oracle import Oracle
 from tests.fakes.serve import serving
 from tests.fakes.snowflake import Snowflake
 from tests.fakes.tds import SqlServer
-from tests.faults import aws_site, mariadb_site, postgres_site, test_oracle, test_snowflake
-from tests.faults.frame import Wire
+from tests.faults import (
+    aws_site,
+    mariadb_site,
+    postgres_site,
+    test_bigquery,
+    test_mongodb,
+    test_mssql,
+    test_oracle,
+    test_redshift,
+    test_snowflake,
+)
+from tests.faults.frame import Case, Wire
 from tests.faults.mysql_site import MySqlSite
 from tests.faults.ssh_site import SshSite
 from tests.faults.test_pgbouncer import PoolerSite
@@ -101,33 +113,10 @@ def redis(stage: Stage) -> Wire:
     return site.wire
 
 
-def mssql(stage: Stage) -> Wire:
-    denied = (229, 1, "The SELECT permission was denied on the object 'orders', database 'shop', schema 'dbo'.")
-    port = stage.enter(listener(SqlServer(denies={"[orders]": denied}).talk))
-    return played("mssql", {"port": port, "database": "shop"}, ("dbo.orders", "customers"))
-
-
-def oracle(stage: Stage) -> Wire:
-    return test_oracle.wire(stage.enter(listener(test_oracle.refusing(12514))))
-
-
-def mongodb(stage: Stage) -> Wire:
-    port = stage.enter(listener(Mongod(readable={"local"}).talk))
-    return played("mongodb", {"port": port, "database": "shop"}, ("shop.orders",))
-
-
-def snowflake(stage: Stage) -> Wire:
-    server = Snowflake()
-    server.tables = set()
-    return test_snowflake.wired(server, stage.enter(serving(server.answer)))
-
-
-def bigquery(stage: Stage) -> Wire:
-    google = Google()
-    google.refuses["customers"] = (403, "accessDenied", "Access Denied: Table acme:shop.customers: User does not have "
-                                   "bigquery.tables.getData")  # fmt: skip
-    place = {"base_url": stage.enter(serving(google.answer)), "dataset": "shop", "project": "acme"}
-    return Wire("bigquery", place, {"service_account": google.file()}, ("orders", "shop.customers"))
+def redshift(stage: Stage) -> Wire:
+    site = test_redshift.Posing(stage.enter(postgres_site.running()).server)
+    site.run(f"REVOKE SELECT ON sales.items FROM {postgres_site.NAME}")
+    return site.wire
 
 
 def s3(stage: Stage) -> Wire:
@@ -171,18 +160,75 @@ def proxy(stage: Stage) -> Wire:
     return wire
 
 
-def played(connector: str, place: dict[str, Any], tables: tuple[str, ...]) -> Wire:
-    return Wire(connector, {"host": "127.0.0.1", "user": "stitch", **place}, {"password": "right"}, tables)
-
-
 Breaks = Callable[[Stage], Wire]
+Made = Callable[[Stage], tuple[Any, Wire]]
+
+
+def place(connector: str, port: int, **more: Any) -> Wire:
+    settings = {"host": "127.0.0.1", "port": port, "user": "stitch", "database": "shop"}
+    return Wire(connector, settings, {"password": "right"}, **more)
+
+
+def mssql(stage: Stage) -> tuple[Any, Wire]:
+    server = SqlServer()
+    return server, place("mssql", stage.enter(listener(server.talk)), tables=("dbo.orders", "customers"))
+
+
+def oracle(stage: Stage) -> tuple[Any, Wire]:
+    server = Oracle()
+    return server, test_oracle.wire(stage.enter(listener(server.talk)))
+
+
+def mongodb(stage: Stage) -> tuple[Any, Wire]:
+    server = Mongod()
+    return server, place("mongodb", stage.enter(listener(server.talk)), tables=("shop.orders",))
+
+
+def snowflake(stage: Stage) -> tuple[Any, Wire]:
+    server = Snowflake()
+    return server, test_snowflake.wired(server, stage.enter(serving(server.answer)))
+
+
+def bigquery(stage: Stage) -> tuple[Any, Wire]:
+    google = Google()
+    at = {"base_url": stage.enter(serving(google.answer)), "dataset": "shop", "project": "acme"}
+    return google, Wire("bigquery", at, {"service_account": google.file()}, ("orders", "shop.customers"))
+
+
+# Of what is played, what is asked of several people: the credential, the address, the rights, the data, the bill.
+PLAYED: dict[Made, tuple[list[Case], tuple[str, ...]]] = {
+    mssql: (test_mssql.CASES, (
+        "wrong password", "disabled", "unknown database", "Azure's firewall", "SELECT is denied")),
+    oracle: (test_oracle.CASES, (
+        "wrong password", "the user is locked", "the password ran out", "no such service", "no table may be read")),
+    mongodb: (test_mongodb.CASES, (
+        "wrong password", "no role in the database", "a collection is not there", "no replica set, so no oplog")),
+    snowflake: (test_snowflake.CASES, (
+        "wrong password", "the user is locked", "the address is not allowed", "its credits are used up",
+        "a table may not be read")),
+    bigquery: (test_bigquery.CASES, (
+        "the key was deleted or is another's", "the API is switched off", "billing is switched off", "no such dataset",
+        "a table may not be read")),
+}  # fmt: skip
+
+
+def broken(made: Made, case: Case) -> Breaks:
+    def breaks(stage: Stage) -> Wire:
+        server, wire = made(stage)
+        case.breaks(server, wire)
+        return wire
+
+    breaks.__name__ = re.sub(r"\W+", "_", f"{made.__name__} {case}").lower()
+    return breaks
+
+
 HERE = ""
+CASES = [broken(made, one) for made, (known, names) in PLAYED.items() for one in known if one.name in names]
 # Which servers are missing on this machine, and why. SQL Server, Oracle, MongoDB, Snowflake and BigQuery are played.
 FAMILIES: dict[Breaks, str] = {
     network: HERE, postgres: HERE, pgbouncer: missing("pgbouncer", "pgbouncer"), mariadb: missing_mariadb(),
-    mysql: missing_mysqld(), redis: missing("redis-server", "redis-server"), mssql: HERE, oracle: HERE, mongodb: HERE,
-    snowflake: HERE, bigquery: HERE, s3: HERE, dynamodb: HERE, sftp: missing_sshd(), tunnel: missing_sshd(),
-    https: HERE, proxy: missing_tinyproxy(),
+    mysql: missing_mysqld(), redis: missing("redis-server", "redis-server"), redshift: HERE, s3: HERE, dynamodb: HERE,
+    sftp: missing_sshd(), tunnel: missing_sshd(), https: HERE, proxy: missing_tinyproxy(), **dict.fromkeys(CASES, HERE),
 }  # fmt: skip
 
 
@@ -209,6 +255,10 @@ def checked(world: World) -> dict[str, dict[str, Any]]:
     command = [sys.executable, "-m", "bot.cli", "check", "--all", "--json", "--config", str(world.folder / "mend.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     return {one["connection"]: one for one in json.loads(done.stdout)}
+
+
+def test_every_case_of_the_table_is_there() -> None:
+    assert len(CASES) == sum(len(names) for _, names in PLAYED.values())
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.__name__)

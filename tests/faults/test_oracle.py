@@ -1,7 +1,7 @@
-"""Oracle: a listener that refuses, spoken to by the real driver; what comes after it by the driver's own errors.
+"""Oracle: a listener and a login that refuse, spoken to by the real driver; what statements answer by objects in its place.
 
-TNS packets are as their readers describe them: https://www.wireshark.org/docs/dfref/t/tns.html. The login behind the
-listener is secret to Oracle, so its errors are taken from https://docs.oracle.com/en/error-help/db/ by number.
+TNS packets are as their readers describe them: https://www.wireshark.org/docs/dfref/t/tns.html. The login is played from the
+driver's side of it (tests/fakes/oracle.py); its errors are taken from https://docs.oracle.com/en/error-help/db/ by number.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import pytest
 from oracledb.errors import _Error
 
 from flows.core.finding import Finding, explaining
+from tests.fakes.oracle import Oracle
 from tests.faults.certificates import Authority
-from tests.faults.frame import Wire, told
+from tests.faults.frame import Case, Wire, named, told
 from tests.servers import dripping, flooding, listener, refusing_port, silent
 
 DENIED, WRONG, CONFIG, DROPPED = "missing_privilege", "invalid_credentials", "config_error", "connection_dropped"
@@ -58,6 +59,18 @@ LISTENER = [
     ("new connections are blocked", 12528, DROPPED, "availability.shutting_down"),
 ]
 
+CASES = [
+    Case("wrong password", WRONG, "auth.wrong_password", lambda s, w: setattr(s, "password", "changed"),
+         'ALTER USER "STITCH" IDENTIFIED BY "<new password>" ACCOUNT UNLOCK;'),
+    Case("the user is locked", "account_locked", "auth.account_locked",
+         lambda s, w: setattr(s, "refuses", (28000, "ORA-28000: The account is locked.")), 'ALTER USER "STITCH" ACCOUNT UNLOCK;'),
+    Case("the password ran out", WRONG, "auth.password_expired",
+         lambda s, w: setattr(s, "refuses", (28001, "ORA-28001: the password has expired")), 'IDENTIFIED BY "<new password>"'),
+    Case("no such service", CONFIG, "config.unknown_database", lambda s, w: w.settings.update(database="shopp"), "v$active_services"),
+    Case("no table may be read", DENIED, "privilege.table_select_missing", lambda s, w: None,
+         'GRANT SELECT ON "STITCH"."ORDERS" TO "STITCH";'),
+]  # fmt: skip
+
 
 @pytest.mark.parametrize(("name", "number", "cause", "code"), LISTENER, ids=[row[0] for row in LISTENER])
 def test_what_the_listener_refuses_is_named(name: str, number: int, cause: str, code: str) -> None:
@@ -84,22 +97,23 @@ LOGIN = [
 
 
 @pytest.mark.parametrize(("name", "said", "cause", "code"), LOGIN, ids=[row[0] for row in LOGIN])
-def test_what_a_login_is_refused_for_is_named(
-    name: str, said: str, cause: str, code: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tries = []
-
-    async def refused(**given: Any) -> None:
-        tries.append(given)
-        raise oracledb.DatabaseError(_Error(message=said, code=int(said[4:9])))
-
-    monkeypatch.setattr(oracledb, "connect_async", refused)
-    with listener(silent) as port:
+def test_what_a_login_is_refused_for_is_named(name: str, said: str, cause: str, code: str) -> None:
+    server = Oracle(refuses=(int(said[4:9]), said))
+    with listener(server.talk) as port:
         one = wire(port)
         top = top_of(one)
     assert (top.cause, top.code) == (cause, code), top
     assert told(one, top).statements
-    assert len(tries) == 1
+    assert server.logins == 1
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_it_is_named_and_what_mends_it_is_printed(case: Case) -> None:
+    server = Oracle()
+    with listener(server.talk) as port:
+        named(case, server, wire(port))
+    assert server.logins <= 1
+    assert all(sql.startswith("SELECT ") for sql in server.asked)
 
 
 class Session:

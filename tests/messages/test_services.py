@@ -45,7 +45,7 @@ MYSQL = {
 }  # fmt: skip
 MORE = {"more": "20", "slot": "'s'", "plugin": "'wal2json'"}
 DRIVERS = {"postgres": POSTGRES, "mysql": MYSQL}
-FLAVORS = {"postgres": ("",), "mysql": ("mysql", "maria")}
+FLAVORS = {"postgres": ("",), "mysql": ("mysql", "maria", "mysql5")}
 EVERY = [
     (key, code, flavor)
     for key, one in services().items() if one["driver"] in DRIVERS
