@@ -71,9 +71,8 @@ def verify_permissions(target: Target) -> Finding:
     read = _reading(target)
     if isinstance(read, Trouble):
         return finding(RIGHTS, "unclear", read.code, read.cause, evidence=evidence(target, read.evidence))
-    if target.replication == "log" and not read.replica_set:
-        words = "the server belongs to no replica set, so it keeps no oplog"
-        return _told(RIGHTS, Trouble("server_misconfigured", "replication.no_replica_set", words), target, **NO_SET)
+    if target.replication == "log" and not (read.replica_set or read.router):
+        return _without_log(target)
     if read.refused:
         return _bad(target, read)
     if not target.tables and not read.databases:
@@ -81,12 +80,28 @@ def verify_permissions(target: Target) -> Finding:
         trouble = Trouble("missing_privilege", "privilege.table_select_missing", words)
         return _told(RIGHTS, trouble, target, missing=["any database"], statements=[_grant(target, "readAnyDatabase")])
     said = f"all {len(target.tables)} selected collections" if target.tables else f"{read.databases} databases"
+    if target.replication == "log" and read.router:
+        # What follows change streams is served by it, what reads the oplog is not.
+        words = f"{said} are readable, but a mongos answers, which keeps no oplog"
+        code, cause = "replication.through_router", "config_error"
+        return finding(RIGHTS, "unclear", code, cause, evidence=words, **_facts(target), statements=[])
     return finding(RIGHTS, "good", evidence=f"{said} are readable", **_facts(target))
+
+
+def _without_log(target: Target) -> Finding:
+    words = "the server belongs to no replica set, so it keeps no oplog"
+    made = {**NO_SET, **(KEYED if target.settings.get("user") else {})}
+    return _told(RIGHTS, Trouble("server_misconfigured", "replication.no_replica_set", words), target, **made)
 
 
 # https://www.mongodb.com/docs/manual/tutorial/convert-standalone-to-replica-set/
 NO_SET = {"file": "mongod.conf", "part": "replication", "lines": ["  replSetName: rs0"],
           "statements": ["// after a restart, which ends every connection:", "rs.initiate()"]}  # fmt: skip
+# With users, the members of a set prove themselves to each other, even when there is one: without a key the server
+# does not start. https://www.mongodb.com/docs/manual/tutorial/deploy-replica-set-with-keyfile-access-control/
+KEYED = {"lines": [*NO_SET["lines"], "# and within security, beside authorization:", "  keyFile: <file with the key>"],
+         "statements": ["// the key, as the user that runs mongod: openssl rand -base64 756 > <file with the key>; "
+                        "chmod 400 <file with the key>", *NO_SET["statements"]]}  # fmt: skip
 
 
 def _bad(target: Target, read: Reading) -> Finding:

@@ -15,6 +15,7 @@ from flows.core.expiry import until
 from flows.core.finding import Finding
 
 LOGIN, RIGHTS = "credentials_accepted", "permissions_sufficient"
+KEYLESS = "replication.no_replica_identity"
 # https://learn.microsoft.com/en-us/sql/t-sql/statements/alter-login-transact-sql
 NEW = "ALTER LOGIN {user} WITH PASSWORD = '<new password>' UNLOCK;"
 DISABLED, FIREWALL = "(18470,", "(40615,"
@@ -140,17 +141,24 @@ def _user(target: Target) -> str:
 def _bad(target: Target, read: Reading) -> Finding:
     """A table that is not there comes first; every problem is in the facts, so that one round mends all."""
     top = min((why for _, why in read.refused), key=lambda why: why.code != "config.table_missing")
-    statements = [line for name, why in read.refused for line in _mends(target, name, why)]
+    # Only a table with a primary key takes the statements after that.
+    order = sorted(read.refused, key=lambda one: one[1].code != KEYLESS)
+    statements = [line for name, why in order for line in _mends(target, name, why)]
     words = "; ".join(why.evidence for _, why in read.refused)
-    facts = {"missing": [name for name, _ in read.refused], "statements": list(dict.fromkeys(statements))}
+    missing = list(dict.fromkeys(name for name, _ in read.refused))
+    facts = {"missing": missing, "statements": list(dict.fromkeys(statements))}
     return _told(RIGHTS, Trouble(top.cause, top.code, words, top.alternatives), target, **facts)
 
 
 def _mends(target: Target, name: str, why: Trouble) -> list[str]:
     # https://learn.microsoft.com/en-us/sql/relational-databases/track-changes/enable-and-disable-change-tracking-sql-server
+    database = quoted(str(target.settings.get("database") or ""))
+    if why.code == KEYLESS:
+        return [f"ALTER TABLE {name} ADD PRIMARY KEY (<column that identifies a row>);"]
+    if why.code == "replication.tracking_retention":
+        return [f"ALTER DATABASE {database} SET CHANGE_TRACKING (CHANGE_RETENTION = 7 DAYS);"]
     if why.code == "replication.change_tracking_off":
         on = f"ALTER TABLE {name} ENABLE CHANGE_TRACKING;"
-        database = quoted(str(target.settings.get("database") or ""))
         whole = f"ALTER DATABASE {database} SET CHANGE_TRACKING = ON (CHANGE_RETENTION = 7 DAYS, AUTO_CLEANUP = ON);"
         return [whole, on] if why.evidence.endswith("database") else [on]
     if why.code == "privilege.replication_missing":

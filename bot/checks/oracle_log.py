@@ -14,7 +14,11 @@ from flows.core.finding import Finding
 
 READY = "replication_ready"
 SERVER = "server_misconfigured"
-ARCHIVE = ["SHUTDOWN IMMEDIATE;", "STARTUP MOUNT;", "ALTER DATABASE ARCHIVELOG;", "ALTER DATABASE OPEN;"]
+# Of a container database the root decides for all: https://docs.oracle.com/cd/E57425_01/121/SUTIL/GUID-6564DEB6-DE46-4269-BFA0-4797612DE7C0.htm
+# and https://cloud.google.com/datastream/docs/configure-pluggable-oracle
+ROOT = "-- by SYSDBA, and in CDB$ROOT when it is a container database:"
+ARCHIVE = [ROOT, "SHUTDOWN IMMEDIATE;", "STARTUP MOUNT;", "ALTER DATABASE ARCHIVELOG;", "ALTER DATABASE OPEN;",
+           "-- then in RMAN: CONFIGURE RETENTION POLICY TO RECOVERY WINDOW OF 7 DAYS;"]  # fmt: skip
 SUPPLEMENT = "ALTER DATABASE ADD SUPPLEMENTAL LOG DATA;"
 # Nobody but the service itself alters the database there:
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Appendix.Oracle.CommonDBATasks.Log.html
@@ -53,7 +57,7 @@ def _problems(target: Target, log: Log) -> list[Problem]:
         made.append(("replication.archivelog_off", SERVER, said, RDS_ARCHIVE if rds else ARCHIVE))
     if log.seen and not log.supplemental:
         said = "v$database: supplemental_log_data_min is NO"
-        lines = [RDS_SUPPLEMENT if rds else SUPPLEMENT]
+        lines = [RDS_SUPPLEMENT] if rds else [ROOT, SUPPLEMENT]
         made.append(("replication.supplemental_logging_off", SERVER, said, lines))
     unlogged = _unlogged(target, log)
     if unlogged:

@@ -57,6 +57,9 @@ def _not_known(target: Target, read: Reading) -> Finding:
 def _kept(read: Reading) -> tuple[float, str]:
     """Seconds for which the log is kept, 0 for ever, and who says so. On RDS none set means: no longer than it must."""
     server = read.server
+    # https://dev.mysql.com/doc/refman/8.4/en/replication-options-binary-log.html#sysvar_binlog_expire_logs_auto_purge
+    if not read.rds and not _on(server, "binlog_expire_logs_auto_purge", "ON"):
+        return 0, ""
     if not read.rds:
         return server.number("binlog_expire_logs_seconds") or server.number("expire_logs_days") * DAY, ""
     hours = read.rds_hours
@@ -91,8 +94,8 @@ def _log(read: Reading) -> list[Problem]:
     return made
 
 
-def _on(server: Server, name: str) -> bool:
-    return server.variables.get(name, "OFF").upper() in ("ON", "1", "YES")
+def _on(server: Server, name: str, unknown: str = "OFF") -> bool:
+    return server.variables.get(name, unknown).upper() in ("ON", "1", "YES")
 
 
 def _rights(read: Reading) -> list[Problem]:

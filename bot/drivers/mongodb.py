@@ -44,10 +44,14 @@ HUNG_UP = ("capacity.too_many_connections", "access.ip_not_allowed")
 
 @dataclass
 class Reading:
-    """What one login saw: `found` tables by namespace, and why some may not be read. `replica_set` is '' for none."""
+    """What one login saw: `found` tables by namespace, and why some may not be read. `replica_set` is '' for none.
+
+    `router`: a mongos answered, which stands before the shards and keeps nothing itself.
+    """
 
     user: str
     replica_set: str = ""
+    router: bool = False
     found: list[str] = field(default_factory=list)
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
     databases: int = 0
@@ -78,7 +82,9 @@ def _examined(
             raise first
         _whole(first)
         client.admin.command("connectionStatus")
-        reading = Reading(str(settings.get("user") or "nobody"), str(first.get("setName") or ""))
+        # https://www.mongodb.com/docs/manual/reference/command/hello/#sharded-instances
+        router = first.get("msg") == "isdbgrid"
+        reading = Reading(str(settings.get("user") or "nobody"), str(first.get("setName") or ""), router)
         for database, name in tables:
             _look(client, database, name, reading)
         if not tables:

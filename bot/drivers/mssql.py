@@ -26,7 +26,9 @@ CODES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     924: (CONFIG, "config.database_closed", ()),
     927: (CONFIG, "config.database_closed", ()),
     942: (CONFIG, "config.database_closed", ()),
+    945: STOPPING,
     976: (CONFIG, "config.read_only_standby", ()),
+    978: (CONFIG, "config.read_only_standby", ()),
     983: (CONFIG, "config.read_only_standby", ()),
     1205: (DROPPED, "contention.deadlock", ()),
     1222: (DROPPED, "contention.lock_timeout", ()),
@@ -37,6 +39,7 @@ CODES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     10929: FULL,
     17142: STOPPING,
     17809: FULL,
+    18401: STOPPING,
     18450: (WRONG, "auth.method_not_allowed", ()),
     18451: STOPPING,
     18452: (WRONG, "auth.method_not_allowed", ()),
@@ -52,6 +55,8 @@ CODES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     40613: STOPPING,
     40615: ("ip_not_allowlisted", "access.ip_not_allowed", ()),
     40914: ("ip_not_allowlisted", "access.ip_not_allowed", ()),
+    # No public way in: https://learn.microsoft.com/en-us/azure/azure-sql/database/connectivity-settings
+    47073: ("ip_not_allowlisted", "access.ip_not_allowed", ()),
 }
 # Clients see state 1; a server that says more helps:
 # https://learn.microsoft.com/en-us/sql/relational-databases/errors-events/mssqlserver-18456-database-engine-error
@@ -71,18 +76,28 @@ STATES: dict[int, tuple[str, str, tuple[str, ...]]] = {
     58: (WRONG, "auth.method_not_allowed", ()),
 }
 # What the pipeline reads changes by: https://learn.microsoft.com/en-us/sql/relational-databases/track-changes/
-TRACKING = """SELECT CASE
- WHEN NOT EXISTS (SELECT 1 FROM sys.change_tracking_databases WHERE database_id = DB_ID()) THEN 1
- WHEN NOT EXISTS (SELECT 1 FROM sys.change_tracking_tables WHERE object_id = OBJECT_ID({name})) THEN 2
- WHEN HAS_PERMS_BY_NAME({name}, N'OBJECT', N'VIEW CHANGE TRACKING') = 1 THEN 0 ELSE 3 END"""
+# A sum of LACKS, as far as they are so. The pipeline's own guide: three days at the least, 4320 minutes.
+TRACKING = """SELECT 0
+ + CASE WHEN EXISTS (SELECT 1 FROM sys.change_tracking_databases WHERE database_id = DB_ID()) THEN 0 ELSE 1 END
+ + CASE WHEN EXISTS (SELECT 1 FROM sys.change_tracking_tables WHERE object_id = OBJECT_ID({name})) THEN 0 ELSE 2 END
+ + CASE WHEN HAS_PERMS_BY_NAME({name}, N'OBJECT', N'VIEW CHANGE TRACKING') = 1 THEN 0 ELSE 4 END
+ + CASE WHEN OBJECTPROPERTY(OBJECT_ID({name}), 'IsUserTable') = 1 THEN 0 ELSE 8 END
+ + CASE WHEN OBJECTPROPERTY(OBJECT_ID({name}), 'TableHasPrimaryKey') = 1 THEN 0 ELSE 16 END
+ + CASE WHEN EXISTS (SELECT 1 FROM sys.change_tracking_databases WHERE database_id = DB_ID() AND is_auto_cleanup_on = 1
+        AND retention_period * CASE retention_period_units WHEN 1 THEN 1 WHEN 2 THEN 60 ELSE 1440 END < 4320)
+        THEN 32 ELSE 0 END"""
 # Whole days, 0 on the last one, nothing where it never ends; a login may ask it of itself:
 # https://learn.microsoft.com/en-us/sql/t-sql/functions/loginproperty-transact-sql
 LAST_DAY = """SELECT CASE WHEN days >= 0 THEN days + DATEDIFF(day, '19700101', SYSUTCDATETIME()) END
  FROM (SELECT CAST(LOGINPROPERTY(SUSER_SNAME(), 'DaysUntilExpiration') AS int) AS days) AS asked"""
+SERVER = "server_misconfigured"
 LACKS = {
-    1: ("server_misconfigured", "replication.change_tracking_off", "change tracking is off for the database"),
-    2: ("server_misconfigured", "replication.change_tracking_off", "change tracking is off for the table"),
-    3: (DENIED, "privilege.replication_missing", "VIEW CHANGE TRACKING is not granted"),
+    8: ("unsupported_object", "replication.not_a_table", "no table, so no change of it is tracked"),
+    1: (SERVER, "replication.change_tracking_off", "change tracking is off for the database"),
+    2: (SERVER, "replication.change_tracking_off", "change tracking is off for the table"),
+    16: (SERVER, "replication.no_replica_identity", "the table has no primary key, without which nothing is tracked"),
+    32: (SERVER, "replication.tracking_retention", "the database keeps changes for less than three days"),
+    4: (DENIED, "privilege.replication_missing", "VIEW CHANGE TRACKING is not granted"),
 }
 
 
@@ -151,9 +166,9 @@ def _look(connection: Any, tables: Sequence[str], log: bool) -> Reading:
     reading = Reading()
     cursor = connection.cursor()
     for name in tables:
-        trouble = _try(cursor, name) or (_tracked(cursor, name) if log else None)
-        if trouble:
-            reading.refused.append((name, trouble))
+        trouble = _try(cursor, name)
+        found = [trouble] if trouble else _tracked(cursor, name) if log else []
+        reading.refused += [(name, one) for one in found]
     if not tables:
         # The catalogue shows only what may be seen.
         cursor.execute("SELECT CAST(COUNT(*) AS int) FROM INFORMATION_SCHEMA.TABLES")
@@ -188,10 +203,13 @@ def _try(cursor: Any, name: str) -> Trouble | None:
     return None
 
 
-def _tracked(cursor: Any, name: str) -> Trouble | None:
+def _tracked(cursor: Any, name: str) -> list[Trouble]:
+    """What keeps the changes of a table from being read. Where it is off for all, it is off for each."""
     cursor.execute(TRACKING.format(name="N'" + name.replace("'", "''") + "'"))
-    lacks = LACKS.get(int(cursor.fetchall()[0][0]))
-    return Trouble(lacks[0], lacks[1], f"{name}: {lacks[2]}") if lacks else None
+    found = int(cursor.fetchall()[0][0])
+    bits = [bit for bit in LACKS if found & bit and (bit, found & 1) != (2, 1)]
+    bits = bits[:1] if found & 8 else bits
+    return [Trouble(LACKS[bit][0], LACKS[bit][1], f"{name}: {LACKS[bit][2]}") for bit in bits]
 
 
 def quoted(name: str) -> str:

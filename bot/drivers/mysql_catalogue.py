@@ -10,9 +10,9 @@ from bot.drivers.network import Trouble
 
 VARIABLES = (
     "version", "log_bin", "binlog_format", "binlog_row_image", "server_id", "expire_logs_days",
-    "binlog_expire_logs_seconds", "log_slave_updates", "log_replica_updates", "innodb_read_only", "read_only",
-    "max_allowed_packet", "max_statement_time", "max_execution_time", "lower_case_table_names", "basedir",
-    "aurora_version",
+    "binlog_expire_logs_seconds", "binlog_expire_logs_auto_purge", "log_slave_updates", "log_replica_updates",
+    "innodb_read_only", "read_only", "max_allowed_packet", "max_statement_time", "max_execution_time",
+    "lower_case_table_names", "basedir", "aurora_version",
 )  # fmt: skip
 # Only what the caller may see is listed, and the privileges are those in force, roles included.
 COLUMNS = """

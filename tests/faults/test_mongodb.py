@@ -55,6 +55,8 @@ CASES = [
          lambda s, w: (setattr(s, "readable", {"shop"}), setattr(w, "replication", "log")), 'db: "local"'),
     Case("no replica set, so no oplog", "server_misconfigured", "replication.no_replica_set",
          lambda s, w: (setattr(s, "hello", {}), setattr(w, "replication", "log")), "rs.initiate()"),
+    Case("no replica set, and users", "server_misconfigured", "replication.no_replica_set",
+         lambda s, w: (setattr(s, "hello", {}), setattr(w, "replication", "log")), "keyFile: <file with the key>"),
     Case("the set has no primary", DROPPED, "availability.no_primary",
          server(hello={"setName": "rs0", "me": "b:27017", "secondary": True}), "rs.status()"),
     Case("the member is recovering", DROPPED, "availability.no_primary",
@@ -89,6 +91,16 @@ def test_it_is_named_and_what_mends_it_is_printed(case: Case, played: tuple[Mong
 def test_log_based_replication_with_all_rights_is_good(played: tuple[Mongod, Wire]) -> None:
     played[1].replication = "log"
     assert {f.verdict for f in played[1].look()} <= {"good", "skipped"}
+
+
+def test_a_router_keeps_no_oplog_and_is_told_no_way_to_make_one(played: tuple[Mongod, Wire]) -> None:
+    mongod, wire = played
+    mongod.hello, wire.replication = {"msg": "isdbgrid"}, "log"
+    found = next(f for f in wire.look() if f.verdict == "unclear")
+    assert found.code == "replication.through_router"
+    assert "rs.initiate()" not in told(wire, found).text
+    wire.replication = "key"
+    assert {f.verdict for f in wire.look()} <= {"good", "skipped"}
 
 
 def test_the_password_is_in_nothing_that_is_found(played: tuple[Mongod, Wire]) -> None:

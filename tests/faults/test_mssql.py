@@ -68,8 +68,13 @@ CASES = [
          "ALTER DATABASE [shop] SET CHANGE_TRACKING = ON"),
     Case("a table is not tracked", "server_misconfigured", "replication.change_tracking_off", log(2),
          "ALTER TABLE [dbo].[orders] ENABLE CHANGE_TRACKING;"),
-    Case("changes may not be viewed", DENIED, "privilege.replication_missing", log(3),
+    Case("changes may not be viewed", DENIED, "privilege.replication_missing", log(4),
          "GRANT VIEW CHANGE TRACKING ON [dbo].[orders] TO [stitch];"),
+    Case("changes are kept for two days", "server_misconfigured", "replication.tracking_retention", log(32),
+         "ALTER DATABASE [shop] SET CHANGE_TRACKING (CHANGE_RETENTION = 7 DAYS);"),
+    Case("a table has no primary key", "server_misconfigured", "replication.no_replica_identity", log(16),
+         "ALTER TABLE [dbo].[orders] ADD PRIMARY KEY"),
+    Case("a view is to be followed", "unsupported_object", "replication.not_a_table", log(8 + 16 + 2), "[dbo].[orders]"),
     Case("TLS is demanded and not offered", "tls_mismatch", "tls.server_without_tls", settings(sslmode="require")),
     Case("TLS is required and switched off here", "tls_mismatch", "tls.server_requires_tls",
          lambda s, w: (setattr(s, "encryption", REQUIRED), w.settings.update(sslmode="disable")), "sslmode: require"),
@@ -101,6 +106,18 @@ def test_who_is_only_switched_off_keeps_the_password(played: tuple[SqlServer, Wi
     top = explaining(wire.look())
     assert top is not None
     assert told(wire, top).statements == ["ALTER LOGIN [stitch] ENABLE;"]
+
+
+def test_one_round_mends_all_that_tracking_lacks(played: tuple[SqlServer, Wire]) -> None:
+    server, wire = played
+    wire.tables = ("orders",)
+    log(1 + 2 + 4 + 16)(server, wire)
+    top = explaining(wire.look())
+    assert top is not None
+    assert top.code == "replication.change_tracking_off"
+    assert top.facts["missing"] == ["[dbo].[orders]"]
+    words = ("ADD PRIMARY KEY", "SET CHANGE_TRACKING = ON", "ENABLE CHANGE_TRACKING;", "GRANT VIEW CHANGE TRACKING")
+    assert [word in line for word, line in zip(words, told(wire, top).statements, strict=True)] == [True] * 4
 
 
 def test_without_a_selection_the_catalogue_is_counted(played: tuple[SqlServer, Wire]) -> None:

@@ -143,3 +143,14 @@ def test_the_old_of_two_passwords_is_still_good(site: MySqlSite) -> None:
     verdicts = {f.verdict for f in site.wire.look()}
     site.restore()
     assert verdicts <= {"good", "skipped"}
+
+
+def test_a_log_that_is_never_purged_by_itself_is_kept_long_enough(site: MySqlSite) -> None:
+    FOLLOW(site)
+    site.run("SET GLOBAL binlog_expire_logs_seconds = 86400, binlog_expire_logs_auto_purge = OFF")
+    try:
+        assert site.wire.look()[-1].verdict == "good"
+        site.run("SET GLOBAL binlog_expire_logs_auto_purge = ON")
+        assert site.wire.look()[-1].code == "replication.binlog_retention"
+    finally:
+        site.run("SET GLOBAL binlog_expire_logs_auto_purge = ON, binlog_expire_logs_seconds = 2592000")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from bot.checks.base import Target
 from bot.checks.credentials import credentials_accepted
 from bot.checks.remedies import managed, remedy
 from bot.checks.replication import replication_ready
+from bot.drivers.mysql import _limit
 from bot.drivers.mysql_catalogue import Server as MysqlServer
-from bot.drivers.network import Trouble
+from bot.drivers.network import Deadline, Trouble
 from bot.drivers.oracle import Reading
 from bot.drivers.oracle_log import VIEWS, Log
 from bot.views import sheet_view
@@ -129,6 +131,36 @@ def test_a_server_of_ones_own_is_told_as_before() -> None:
     assert "ALTER SYSTEM SET wal_level = 'logical';" in text
     assert "Then the server must be restarted." in text
     assert "pg_hba.conf" in said("postgres", "access.pg_hba_no_entry")
+
+
+def test_mysql_before_8_is_told_only_what_it_knows() -> None:
+    """https://dev.mysql.com/doc/refman/8.0/en/added-deprecated-removed.html"""
+    for code in MYSQL:
+        text = said("mysql", code, "mysql5")
+        assert [word for word in ("SET PERSIST", "caching_sha2", "binlog_expire_logs_seconds") if word in text] == []
+    text = said("mysql", "replication.binlog_retention", "mysql5")
+    assert "SET GLOBAL expire_logs_days = 7;" in text, "at once"
+    assert re.search("^expire_logs_days = 7$", text, re.M), "and after a restart too"
+    assert "SET PERSIST binlog_expire_logs_seconds = 604800;" in said("mysql", "replication.binlog_retention", "mysql")
+
+
+@pytest.mark.parametrize(
+    ("version", "flavor"),
+    [("5.6.51", "mysql5"), ("5.7.44-log", "mysql5"), ("8.0.36", "mysql"), ("9.7.0", "mysql"), ("", "mysql"),
+     ("5.5.5-10.6.18-MariaDB", "maria"), ("11.8.3-MariaDB-ubu2404", "maria")],
+)  # fmt: skip
+def test_the_dialect_is_told_by_the_version(version: str, flavor: str) -> None:
+    assert MysqlServer(version).flavor == flavor
+
+
+@pytest.mark.parametrize(
+    ("version", "known"), [("5.6.51", ""), ("10.0.38-MariaDB", ""), ("8.4.8", "max_execution_time")]
+)
+def test_a_limit_is_set_only_where_the_server_has_one(version: str, known: str) -> None:
+    asked: list[str] = []
+    cursor = SimpleNamespace(execute=asked.append)
+    _limit(cursor, MysqlServer(version, {known: "0"} if known else {}), Deadline(10))
+    assert [line for line in asked if "_time = " in line] == ([asked[0]] if known else [])
 
 
 @pytest.mark.parametrize(
