@@ -95,8 +95,6 @@ def grants(reading: Reading, facts: Mapping[str, Any]) -> list[str]:
                 lines.append(f"GRANT USAGE ON {kind} {inside} TO ROLE {role};")
         if len(place) > 2:
             lines.append(f"GRANT SELECT ON TABLE {name} TO ROLE {role};")
-    if any(line.startswith("GRANT SELECT ON TABLE") for line in lines):
-        lines.append("-- where one of them is a view, with ON VIEW in place of ON TABLE")
     return list(dict.fromkeys(lines))
 
 
