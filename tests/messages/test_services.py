@@ -80,7 +80,7 @@ WANTED = {
     ("cloud_sql_postgres", "privilege.replication_missing"): ('ALTER USER "stitch" WITH REPLICATION;',),
     ("cloud_sql_postgres", "network.timeout_filtered"): ("Authorized networks",),
     ("cloud_sql_postgres", "tls.server_requires_tls"): ("SSL mode", "sslmode: require"),
-    ("cloud_sql_mysql", "replication.binlog_off"): ("point-in-time recovery", "Backups"),
+    ("cloud_sql_mysql", "replication.binlog_off"): ("Enable point-in-time recovery", "Data Protection"),
     ("azure_postgres", "replication.wal_level"): ("wal_level = logical", "Server parameters", "Overview > Restart"),
     ("azure_postgres", "privilege.replication_missing"): ('ALTER ROLE "stitch" WITH REPLICATION;', "administrator"),
     ("azure_postgres", "network.timeout_filtered"): ("Firewall rules",),
