@@ -100,7 +100,8 @@ function welcome() {
   at("list").replaceChildren(el("div", { class: "welcome" }, el("span", { class: "welcome-sign", "aria-hidden": "true" }, "🔌"), el("h2", {}, "Something is broken. Let Mend find out what."),
     el("p", {}, "Type ", el("code", {}, "/mend warehouse"), " below and press Enter. It opens a thread and leads you through the checks."),
     el("button", { class: "button primary", on: { click: () => { main.box.value = "/mend warehouse"; main.box.dispatchEvent(new Event("input")); main.box.focus(); } } }, "Put it in the box for me"),
-    el("p", { class: "quiet" }, "You can also answer in words, mention @mend, or write to it directly. When Mend says what an admin must do, do it under “What the admin would do now”.")));
+    el("p", { class: "quiet" }, "When Mend says what an admin must do, do it under “What the admin would do now”", el("span", { class: "on-phone" }, ", behind ☰"), ". Then say ", el("b", {}, "done"), " in the thread: every button is also a word."),
+    el("p", { class: "quiet" }, "Mend also answers to @mend, in its own messages, and to “Troubleshoot this” in the ⋯ menu of a message with an error.")));
 }
 
 function drawHome() {
