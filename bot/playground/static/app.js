@@ -151,7 +151,9 @@ function follow(before, after) {
   const here = after.channels.find((c) => c.id === view.channel);
   const fresh = here?.messages.filter((m) => !old.has(m.ts) && m.bot_id && m.thread_ts && m.thread_ts !== m.ts) ?? [];
   const root = fresh.at(-1)?.thread_ts;
-  if (before && root && !view.thread && Date.now() - view.typedAt < 8000 && innerWidth >= 700) openThread(root, false);
+  // However long a busy machine takes: a thread that began after the last key or click, and not much later.
+  const answers = 1000 * root > view.typedAt - 1000 && Date.now() - view.typedAt < 90000;
+  if (before && root && !view.thread && answers && innerWidth >= 700) openThread(root, false);
 }
 
 function drawActors() {
