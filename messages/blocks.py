@@ -197,6 +197,16 @@ def outcome(check: Mapping[str, Any]) -> str:
     return f"{said}. {evidence}".strip()
 
 
+def _open(check: Mapping[str, Any]) -> bool:
+    """Neither good nor bad. Slack has no sign for that and shows the one of a task that is done."""
+    return check["verdict"] in ("skipped", "unclear")
+
+
+def _title(check: Mapping[str, Any]) -> str:
+    claim = one_line(scrub(check["claim"]), 230) or "A check"
+    return f"{verdict(check)}: {claim[:1].lower()}{claim[1:]}" if _open(check) else claim
+
+
 def _rich(text: str) -> Block:
     return {
         "type": "rich_text",
@@ -209,9 +219,9 @@ def plan(title: str, checks: Sequence[Mapping[str, Any]], key: str) -> Block:
     tasks = [
         {
             "task_id": str(check["task_id"])[:255],
-            "title": one_line(scrub(check["claim"]), 250) or "A check",
+            "title": _title(check),
             "status": check["status"],
-            "output": _rich(outcome(check)),
+            "output": _rich(outcome(check).removeprefix(f"{verdict(check)}. ") if _open(check) else outcome(check)),
         }
         for check in checks[:50]
     ]
