@@ -142,6 +142,13 @@ def test_a_bad_connection_leaves_with_1_and_names_cause_owner_and_next_step(mend
     assert "hunter2" not in ran.out + ran.err
 
 
+def test_a_setting_that_nothing_reads_is_told_with_the_name_that_was_meant(mend: Mend) -> None:
+    configured(refused("a").replace("host: 127.0.0.1", "hots: 127.0.0.1"))
+    ran = mend("check", "a", "--json")
+    assert "a.settings.hots is not read: did you mean host?" in ran.err
+    assert ran.json["connector"] == "postgres"
+
+
 def test_people_read_what_is_wrong_whose_it_is_and_whether_waiting_helps(mend: Mend) -> None:
     configured(refused("warehouse"))
     ran = mend("check", "warehouse")

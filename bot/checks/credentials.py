@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 from bot.checks.base import Target, check
 from flows.core.finding import Finding
@@ -19,4 +20,14 @@ WAYS = {
 def credentials_accepted(target: Target) -> Finding:
     """The credentials are accepted."""
     result: Finding = importlib.import_module(WAYS[target.sheet.driver]).verify_credentials(target)
-    return result
+    return _with_blanks(target, result)
+
+
+def _with_blanks(target: Target, result: Finding) -> Finding:
+    """A refused password that ends in a line break is most likely the right one with a line break more."""
+    given = target.sheet.secret(target.secrets, "password")
+    if result.code not in ("auth.wrong_password", "auth.unknown_user") or not given or given == given.strip():
+        return result
+    words = f"{result.evidence}; the password begins or ends with a space or a line break"
+    alike = tuple(dict.fromkeys((result.code, *result.alternatives)))
+    return replace(result, code="auth.secret_with_whitespace", alternatives=alike, evidence=words)

@@ -110,6 +110,7 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
         ruling = replace(ruling, alternatives=tuple(dict.fromkeys((*ruling.alternatives, "auth.credential_not_sent"))))
     if ruling.cause == "missing_privilege" and ruling.verdict == "bad" and ruling.code == "auth.insufficient_scope":
         # A good key with few rights: the permission check names what is missing.
+        target.memo["forbidden"] = (path, answer, ruling)
         return found(LOGIN, target, f"{said(answer)} (the key is known, this call is not allowed)")
     return found(LOGIN, target, *_clocked(said(answer), ruling, answer), answer)
 

@@ -54,6 +54,8 @@ def verify_permissions(target: Target) -> Finding:
     """One smallest read per selected resource; names those that may not be read, and the scopes they need."""
     deadline, seen = Deadline(target.timeout * 3), _Seen()
     resources = _resources(target)
+    if not resources and "forbidden" in target.memo:
+        return _probe_forbidden(target)
     try:
         seen.granted = _granted_by_call(target)
         for name, probe in resources.items():
@@ -63,6 +65,19 @@ def verify_permissions(target: Target) -> Finding:
     except Trouble as trouble:
         return failed(RIGHTS, target, trouble, "unclear" if trouble.cause == "config_error" else "bad")
     return _summed_up(target, seen)
+
+
+def _probe_forbidden(target: Target) -> Finding:
+    """Nothing was selected, so what the key must be allowed is the probe itself."""
+    path, answer, ruling = target.memo["forbidden"]
+    facts = {
+        "missing": [path],
+        "scopes_needed": _named(target, answer),
+        "scopes_granted": [],
+        "unproven": [],
+        "roles_needed": [],
+    }
+    return found(RIGHTS, target, f"{path}: {said(answer)}", ruling, answer, **facts)
 
 
 def _probe(target: Target, seen: _Seen, name: str, probe: Probe | None, deadline: Deadline) -> Finding | None:
@@ -116,6 +131,8 @@ def _named(target: Target, answer: Answer) -> list[str]:
     """The scopes that the provider's own refusal names."""
     pattern = spec(target).scopes_said
     found = re.search(pattern, answer.text) if pattern else None
+    # https://www.rfc-editor.org/rfc/rfc6750#section-3
+    found = found or re.search(r'\bscope="([^"]{1,500})"', answer.headers.get("www-authenticate", ""))
     return re.findall(r"[\w.:-]+", found[1]) if found else []
 
 

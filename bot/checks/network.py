@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,7 +57,7 @@ def _address(target: Target) -> str:
     return of_aws(target)
 
 
-def _bad(name: str, trouble: Trouble, host: str, port: int) -> Finding:
+def _bad(name: str, trouble: Trouble, host: str = "", port: int | str = "") -> Finding:
     return finding(
         name, "bad", trouble.code, trouble.cause, evidence=trouble.evidence, alternatives=trouble.alternatives,
         host=host, port=str(port),
@@ -66,6 +67,9 @@ def _bad(name: str, trouble: Trouble, host: str, port: int) -> Finding:
 @check("check_network", "name_resolves")
 def name_resolves(target: Target) -> Finding:
     """The name of the server leads to an address."""
+    if wrong := _malformed(target):
+        given = [str(target.settings.get(name) or "") for name in ("host", "port")]
+        return _bad("name_resolves", Trouble("config_error", "config.malformed_url", wrong), *given)
     host, port, _ = endpoint(target)
     if is_address(host) or host.startswith("/") or host == "localhost":
         return finding("name_resolves", "good", evidence=f"{host} needs no look-up", host=host)
@@ -75,6 +79,39 @@ def name_resolves(target: Target) -> Finding:
         return _bad("name_resolves", _of_proxy(trouble, target), host, port)
     inside = " (a private network: a hosted pipeline gets there only by a tunnel)" if is_private(found[0]) else ""
     return finding("name_resolves", "good", evidence=f"{host} is {', '.join(found[:4])}{inside}", host=host)
+
+
+def _malformed(target: Target) -> str:
+    """What cannot be an address in what was written as one, or nothing."""
+    if target.sheet.driver in BY_ADDRESS:
+        return _no_url(_address(target))
+    host, port = str(target.settings.get("host") or ""), str(target.settings.get("port") or "")
+    if "://" in host or "@" in host:
+        return "the host is an address with more in it: only the name of the server belongs here"
+    if host != host.strip() or " " in host:
+        return "the host holds a space"
+    if not host.startswith("/") and "/" in host:
+        return "the host holds a slash: only the name of the server belongs here"
+    if re.fullmatch(r"[^:]+:\d{1,5}", host):
+        return f"the host ends in a port: write {host.partition(':')[0]} as host and {host.partition(':')[2]} as port"
+    return (
+        ""
+        if not port or (port.isdecimal() and 0 < int(port) < 65536)
+        else f"the port is {port[:20]!r}, not a number from 1 to 65535"
+    )
+
+
+def _no_url(address: str) -> str:
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError as error:
+        return f"this is not an address: {error}"
+    if parts.scheme not in ("http", "https"):
+        return "the address begins with neither https:// nor http://"
+    if not parts.hostname or port == 0:
+        return "the address names no server"
+    return ""
 
 
 def kept_line(target: Target) -> Any:
@@ -109,7 +146,9 @@ def port_answers(target: Target) -> Finding:
 
 
 def _of_proxy(trouble: Trouble, target: Target) -> Trouble:
-    """Where a proxy is configured, it is what was called."""
+    """Where a proxy or a tunnel is configured, it is what was called."""
+    if target.tunnel:
+        return Trouble("ssh_tunnel_failed", trouble.code, trouble.evidence, trouble.alternatives)
     if not target.proxy:
         return trouble
     said = f"the proxy {trouble.evidence}"
@@ -162,17 +201,13 @@ def database_answers(target: Target) -> Finding:
     fits = pg if kind == "postgres" else len(got) >= 5 and got[3] == 0 and got[4] in (10, 255)
     if fits:
         return finding("database_answers", "good", evidence=f"{host}:{port} speaks {target.sheet.title}")
-    evidence = (
-        f"{host}:{port} answered {got!r}, which is not {target.sheet.title}"
-        if got
-        else f"{host}:{port} hung up at once"
-    )
-    return finding(
-        "database_answers",
-        "bad",
-        "config.wrong_port_other_service",
-        "config_error",
-        evidence=evidence,
-        host=host,
-        port=str(port),
-    )
+    if not got:
+        alike = ("config.wrong_port_other_service", "capacity.too_many_connections")
+        return _bad(
+            "database_answers",
+            Trouble("host_unreachable", "network.reset", f"{host}:{port} hung up at once", alike),
+            host,
+            port,
+        )
+    said = f"{host}:{port} answered {got!r}, which is not {target.sheet.title}"
+    return _bad("database_answers", Trouble("config_error", "config.wrong_port_other_service", said), host, port)

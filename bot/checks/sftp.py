@@ -34,7 +34,8 @@ def _facts(target: Target) -> dict[str, Any]:
 
 def _told(name: str, trouble: Trouble, target: Target) -> Finding:
     # There is no tunnel here: what hinders the way to a file server is the server's own.
-    cause = "host_unreachable" if trouble.cause == "ssh_tunnel_failed" else trouble.cause
+    here = "tls_mismatch" if trouble.code.startswith("tls.") else "host_unreachable"
+    cause = here if trouble.cause == "ssh_tunnel_failed" else trouble.cause
     words, alike = evidence(target, trouble.evidence), trouble.alternatives
     verdict: Any = "unclear" if trouble.code == UNKNOWN_KEY else "bad"
     facts = {**_facts(target), **remedy(trouble, _login(target)), **own(trouble)}

@@ -63,10 +63,13 @@ def _kinds(target: Target, read: Reading) -> list[Kind]:
         ("privilege.row_level_security", right, "row-level security hides rows of",
          [r for r in rights if r.hidden_rows != "none"]),
     )  # fmt: skip
-    below = [f"{b.schema}.{b.table}" for b in read.below]
+    below = [f"{b.schema}.{b.table}" for b in read.below if b.reader != read.user]
+    # A view with security_invoker reads as whoever asks: https://www.postgresql.org/docs/current/sql-createview.html
+    own = [f"{b.schema}.{b.table}" for b in read.below if b.reader == read.user]
     kinds = [(code, cause, words, [r.name for r in some]) for code, cause, words, some in found]
     views: Kind = ("schema.view_definer_missing", right, "may not be read below a view by its owner:", below)
-    return [*kinds[:-1], views, kinds[-1]]
+    asks: Kind = ("privilege.table_select_missing", right, "no SELECT on what a view reads as its caller:", own)
+    return [*kinds[:-1], asks, views, kinds[-1]]
 
 
 def _inactive(rights: tuple[TableRights, ...]) -> list[TableRights]:

@@ -43,7 +43,9 @@ def _told(target: Target, trouble: Trouble, facts: dict[str, Any]) -> Finding:
     login = Login.of(target.tunnel or {})
     known = {**facts, **_far(target, trouble), **remedy(trouble, login, _place(target)), **own(trouble, "tunnel")}
     words, alike = trouble.evidence, trouble.alternatives
-    return finding(NAME, verdict, trouble.code, trouble.cause, evidence=words, alternatives=alike, **known)
+    # Who logs in at the tunnel's server is the tunnel's matter: the source's own credentials are not at fault.
+    cause = "ssh_tunnel_failed" if trouble.cause == "invalid_credentials" else trouble.cause
+    return finding(NAME, verdict, trouble.code, cause, evidence=words, alternatives=alike, **known)
 
 
 def _place(target: Target) -> str:

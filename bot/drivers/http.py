@@ -89,8 +89,21 @@ def get(
         code = "availability.too_slow" if began else "network.accepts_but_silent"
         raise Trouble("third_party_down" if began else "host_unreachable", code, said) from None
     if isinstance(answer, Exception):
-        raise answer if isinstance(answer, Trouble) else trouble_of(answer, call.url, call.deadline, proxy)
+        trouble = answer if isinstance(answer, Trouble) else trouble_of(answer, call.url, call.deadline, proxy)
+        raise trouble if _same_place(split(url), urlsplit(call.url)) else _led_away(trouble, call.url)
     return answer
+
+
+def _led_away(trouble: Trouble, url: str) -> Trouble:
+    """What fails behind a redirect to another server is that server's, not the source's."""
+    if trouble.cause == "config_error":
+        return trouble
+    to = urlsplit(url)
+    login = re.search(r"log-?in|sign-?in|sso|oauth|auth\b", f"{to.hostname}{to.path}", re.I)
+    code, alike = (
+        ("auth.redirect_to_login", "config.wrong_base_path") if login else ("config.wrong_base_path", trouble.code)
+    )
+    return Trouble("config_error", code, f"a redirect leads to {to.hostname}: {trouble.evidence}", (alike,))
 
 
 class _Call:

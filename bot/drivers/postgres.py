@@ -23,6 +23,8 @@ from bot.drivers.starttls import ask_tls
 
 # The address that answered, and whether it speaks TLS.
 Asked = tuple[str, bool]
+# No file, so libpq finds no password in one; a device would make it warn on standard error.
+NOWHERE = os.path.join(os.devnull, "none")
 BEHIND = ("availability.bad_gateway", "capacity.too_many_connections")
 
 
@@ -85,7 +87,10 @@ def session(
 
 def _cut_short(trouble: Trouble, reading: Reading, deadline: Deadline) -> Trouble:
     """A query that our own limit ended says nothing about the role's."""
+    # A role's limit may be so short that not even the limit can be read.
+    early = reading.server.timeout == 0 and deadline.left() > deadline.seconds / 2
     ours = trouble.code == "capacity.statement_timeout" and not 0 < reading.server.timeout < deadline.seconds * 1000
+    ours = ours and not early
     if ours or deadline.over():
         return Trouble("connection_dropped", "availability.too_slow", f"no answer within {deadline.seconds:g} s")
     return trouble
@@ -190,7 +195,7 @@ def _once(settings: Mapping[str, Any], password: str, place: dict[str, Any], dea
         files["sslcertmode"] = "disable"  # nor is a certificate in this machine's home folder
     who = {"dbname": settings.get("database"), "user": settings.get("user"), "password": password or None}
     # What this machine has at hand, a password file or a ticket, is not what the connection is configured with.
-    fixed = {"application_name": "mend", "passfile": os.devnull, "gssencmode": "disable", "client_encoding": "utf8",
+    fixed = {"application_name": "mend", "passfile": NOWHERE, "gssencmode": "disable", "client_encoding": "utf8",
              "require_auth": "!gss,!sspi"}  # fmt: skip
     raw = pq.PGconn.connect_start(make_conninfo("", **place, **who, **files, **fixed).encode())
     _speak_codes(raw)

@@ -61,7 +61,8 @@ def _ask(peer: socket.socket, parts: SplitResult, target: str, place: str, deadl
                 break
             head += part
     except OSError as error:
-        raise os_trouble(error, f"proxy {place}", deadline.seconds, "network.accepts_but_silent") from None
+        trouble = os_trouble(error, f"the proxy {place}", deadline.seconds, "network.accepts_but_silent")
+        raise Trouble(trouble.cause, "proxy.unreachable", trouble.evidence, (trouble.code,)) from None
     found = re.match(rb"HTTP/1\.[01] (\d{3})", head)
     if not found:
         said = f"{place} answered {head[:40]!r}, which is no HTTP proxy"

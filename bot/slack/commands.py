@@ -81,7 +81,15 @@ def connection_of(found: Diagnosis, text: str, settings: Settings) -> str:
     """The connection of mend.yml that a text is about, as far as it can be told, else ''."""
     if not settings.connections:
         return ""
-    return named_in(found.connection, settings) or named_in(text, settings) or only_one_of(found.connector, settings)
+    return named_in(found.connection, settings) or named_in(text, settings) or _only_one_like(found, settings)
+
+
+def _only_one_like(found: Diagnosis, settings: Settings) -> str:
+    """The connector's only connection, unless the text names another user, database or host than it has."""
+    name = only_one_of(found.connector, settings)
+    have = settings.connections[name].settings if name else {}
+    said = ((str(have.get(what) or ""), found.facts.get(what) or "") for what in ("user", "database", "host"))
+    return "" if any(mine and theirs and mine.lower() != theirs.lower() for mine, theirs in said) else name
 
 
 def _words(text: str) -> str:

@@ -59,6 +59,8 @@ EXPECTED: dict[str, str | tuple[str, str]] = {
     "redirects_in_a_circle": "bad config.redirect_loop",
     "redirects_elsewhere": "bad config.redirect_drops_authorization",
     "redirects_out_of_http": "bad config.malformed_url",
+    "redirects_to_a_login_that_is_away": "bad auth.redirect_to_login",
+    "redirects_to_a_server_that_is_away": "bad config.wrong_base_path",
     "redirects_nowhere": "unclear availability.malformed_response",
     "welcome_page": "unclear config.wrong_base_path",
     "login_page": "bad auth.login_page_instead_of_api",

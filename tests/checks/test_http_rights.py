@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 
 from bot.checks.base import Target
-from bot.checks.http import verify_permissions
+from bot.checks.http import verify_credentials, verify_permissions
 from bot.views import sheet_view
 from flows.core.finding import Finding
 from flows.core.sheet import Probe, sheet
@@ -85,3 +85,22 @@ def test_a_table_that_the_sheet_does_not_know_is_said_to_be_unproven() -> None:
     found = seen(mixed, "orders", "invoices")
     assert found.verdict == "unclear"
     assert "no call is known for these, or time ran out; not proven: invoices; answering: orders" in found.evidence
+
+
+def test_a_probe_that_the_key_may_not_call_is_what_is_missing_where_nothing_was_selected() -> None:
+    """RFC 6750: the key is known, and the answer names the scope that it lacks."""
+    told = {"WWW-Authenticate": 'Bearer error="insufficient_scope", scope="orders:read"'}
+
+    def answers(path: str, headers: Mapping[str, str]) -> Reply:
+        return (
+            (403, told, {"error": "insufficient_scope"})
+            if headers.get("authorization")
+            else (401, {}, {"error": "who?"})
+        )
+
+    with serving(answers) as url:
+        target = Target("crm", "http_api", KNOWN, {"base_url": url, "probe": "/me"}, {"token": KEY})
+        known, found = verify_credentials(target), verify_permissions(target)
+    assert known.verdict == "good"
+    assert (found.verdict, found.cause, found.code) == ("bad", "missing_privilege", "auth.insufficient_scope")
+    assert (found.facts["missing"], found.facts["scopes_needed"]) == (["/me"], ["orders:read"])

@@ -7,7 +7,8 @@ import time
 import pytest
 
 from bot.checks import credentials, network  # noqa: F401
-from bot.checks.base import CHECKS
+from bot.checks.base import CHECKS, Target
+from flows.core.sheet import sheet
 from tests.servers import closed_port, dripping, listener, silent, target
 
 # A MySQL greeting up to the point where the dripping begins: length 74, number 0, protocol 10.
@@ -46,6 +47,39 @@ def test_another_service_is_not_a_database(driver: str) -> None:
     with listener(lambda peer: peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")) as port:
         seen = CHECKS["database_answers"].run(target(driver, {"host": "127.0.0.1", "port": port}))
     assert (seen.cause, seen.code) == ("config_error", "config.wrong_port_other_service")
+
+
+def test_a_server_that_hangs_up_before_its_greeting_is_no_proof_of_another_service() -> None:
+    with listener(lambda peer: None) as port:
+        seen = CHECKS["database_answers"].run(target("mysql", {"host": "127.0.0.1", "port": port}))
+    assert (seen.cause, seen.code) == ("host_unreachable", "network.reset")
+    assert "config.wrong_port_other_service" in seen.alternatives
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"host": "db.acme.test:5432"}, "write db.acme.test as host and 5432 as port"),
+        ({"host": "postgres://db.acme.test"}, "only the name of the server"),
+        ({"host": "stitch@db.acme.test"}, "only the name of the server"),
+        ({"host": "db.acme.test/shop"}, "a slash"),
+        ({"host": "db.acme.test "}, "a space"),
+        ({"host": "db.acme.test", "port": "5432x"}, "not a number from 1 to 65535"),
+        ({"host": "db.acme.test", "port": 99999}, "not a number from 1 to 65535"),
+    ],
+)
+def test_what_cannot_be_an_address_is_not_looked_up(settings: dict[str, object], said: str) -> None:
+    seen = CHECKS["name_resolves"].run(target("postgres", settings))
+    assert (seen.verdict, seen.cause, seen.code) == ("bad", "config_error", "config.malformed_url")
+    assert said in seen.evidence
+
+
+@pytest.mark.parametrize(
+    "address", ["api.acme.test/v1", "ftp://api.acme.test", "https://", "https://api.acme.test:99999"]
+)
+def test_what_cannot_be_an_http_address_is_not_looked_up(address: str) -> None:
+    seen = CHECKS["name_resolves"].run(Target("crm", "http_api", sheet("http_api"), {"base_url": address}))
+    assert (seen.verdict, seen.cause, seen.code) == ("bad", "config_error", "config.malformed_url")
 
 
 def test_a_name_that_nobody_has_does_not_resolve() -> None:

@@ -227,6 +227,8 @@ def redirects_elsewhere(peer: socket.socket, request: bytes) -> None:
 
 NASTY.update({
     "redirects_out_of_http": says("302 Found", "", "Location: ftp://files.acme.test/x"),
+    "redirects_to_a_login_that_is_away": says("302 Found", "", "Location: http://127.0.0.1:1/signin?next=/v1"),
+    "redirects_to_a_server_that_is_away": says("302 Found", "", "Location: http://127.0.0.1:1/v2"),
     "redirects_nowhere": says("302 Found", ""),
     "welcome_page": page("200 OK", WELCOME),
     "login_page": page("200 OK", LOGIN),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.frame import Chosen, Fault, Told, both, prove, setting, sql
+from tests.faults.frame import Chosen, Fault, Told, both, by_hand, prove, setting, sql
 from tests.faults.postgres_site import NAME, SECRET, PostgresSite, running
 
 WRONG, DENIED, DROPPED = "invalid_credentials", "ip_not_allowlisted", "connection_dropped"
@@ -53,6 +53,14 @@ FAULTS = [
     Fault("the password is kept as md5", "postgres login", WRONG, "auth.wrong_password",
           sql("SET password_encryption = 'md5'; " + f"{ROLE} PASSWORD '{SECRET}'"), also=("auth.password_hash_method_mismatch",)),
     Fault("no password is configured", "postgres login", WRONG, "config.password_empty", setting(password="")),
+    Fault("a line break follows the password", "postgres login", WRONG, "auth.secret_with_whitespace", setting(password=SECRET + "\n"),
+          by_hand(setting(password=SECRET)), also=("auth.wrong_password",)),
+    Fault("the port is written behind the host", "postgres login", "config_error", "config.malformed_url",
+          setting(host="127.0.0.1:5432"), by_hand(setting(host="127.0.0.1"))),
+    Fault("an address stands for the host", "postgres login", "config_error", "config.malformed_url",
+          setting(host="https://127.0.0.1/shop"), by_hand(setting(host="127.0.0.1"))),
+    Fault("the port is none", "postgres login", "config_error", "config.malformed_url",
+          lambda site: site.wire.settings.update(port="54321x"), by_hand(lambda site: site.wire.settings.update(port=site.server.port))),
     Fault("the role may not log in", "postgres login", "account_locked", "auth.account_locked", sql(f"{ROLE} NOLOGIN")),
     Fault("an unknown role where no password is asked", "postgres login", WRONG, "auth.unknown_user",
           both(hba("host all all 127.0.0.1/32 trust"), sql(f"DROP OWNED BY {NAME}", f"DROP ROLE {NAME}")), rounds=2),
@@ -76,6 +84,8 @@ FAULTS = [
     Fault("the database has no connection left", "postgres limits", DROPPED, "capacity.database_connection_limit",
           lambda site: site.server.run("ALTER DATABASE shop CONNECTION LIMIT 0")),
     Fault("the server has no connection left", "postgres limits", DROPPED, "capacity.too_many_connections", crowd),
+    Fault("the role's limit of time is over before anything can be asked", "postgres limits", DROPPED, "capacity.statement_timeout",
+          sql(f"{ROLE} SET statement_timeout = '1ms'")),
     Fault("a login trigger ends the session", "postgres limits", DROPPED, "availability.terminated_by_administrator",
           sql("CREATE FUNCTION sales.out() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN IF session_user = 'sti\"tch' "
               "THEN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5); END IF; END $$",

@@ -97,7 +97,7 @@ FAULTS = [
           both(sql(*VIEW, "REVOKE SELECT ON sales.orders FROM dora"), setting(tables=("sales.totals",)))),
     Fault("the owner of a view below a view lost access", FAMILY, DENIED, "schema.view_definer_missing",
           both(sql(*VIEW, *NEST, "REVOKE SELECT ON sales.orders FROM dora"), setting(tables=("sales.top",)))),
-    Fault("a view that reads as its caller", FAMILY, DENIED, "schema.view_definer_missing",
+    Fault("a view that reads as its caller", FAMILY, DENIED, "privilege.table_select_missing",
           both(sql("CREATE VIEW sales.mine WITH (security_invoker = true) AS SELECT id FROM sales.orders", f"GRANT SELECT ON sales.mine TO {NAME}",
                    f"REVOKE SELECT ON sales.orders FROM {NAME}"), setting(tables=("sales.mine",)))),
     Fault("a view is not granted", FAMILY, DENIED, "privilege.table_select_missing",

@@ -20,6 +20,7 @@ from tests.servers import listener, refusing_port, silent
 from tests.sshd import PASSWORD, USER, missing_sshd, sshd
 
 WRONG, TUNNEL, CONFIG, FAR = "invalid_credentials", "ssh_tunnel_failed", "config_error", "host_unreachable"
+OLD = "tls_mismatch"
 pytestmark = pytest.mark.skipif(bool(missing_sshd()), reason=missing_sshd() or "-")
 
 
@@ -119,11 +120,19 @@ WAY = [
     ("the server was rebuilt", "trust.host_key_changed", TUNNEL, lambda site: site.new_host_key(), None, ()),
     ("the server was rebuilt with another kind of key", "trust.host_key_changed", TUNNEL,
      lambda site: site.new_host_key("rsa"), None, ()),
-    ("old algorithms only", "tls.no_common_algorithm", TUNNEL, options("KexAlgorithms diffie-hellman-group1-sha1"), None, ()),
+    ("old algorithms only", "tls.no_common_algorithm", OLD, options("KexAlgorithms diffie-hellman-group1-sha1"), None, ()),
     ("too many callers wait", "capacity.too_many_connections", TUNNEL, crowd, None, ()),
 ]  # fmt: skip
+# At a tunnel's server it is the tunnel that fails, also where the login is refused; a file server is the source itself.
+CAUSES = {
+    ("ssh tunnel", WRONG): TUNNEL,
+    ("ssh tunnel", FAR): TUNNEL,
+    ("sftp", TUNNEL): FAR,
+    ("sftp", OLD): OLD,
+    ("ssh tunnel", OLD): TUNNEL,
+}
 COMMON = [
-    Fault(f"{name} ({family})", family, FAR if (cause, family) == (TUNNEL, "sftp") else cause, code, breaks,
+    Fault(f"{name} ({family})", family, CAUSES.get((family, cause), cause), code, breaks,
           **({"mends": mends} if mends else {}), also=also)
     for family in ("ssh tunnel", "sftp") for name, code, cause, breaks, mends, also in WAY
 ]  # fmt: skip

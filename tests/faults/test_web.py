@@ -162,6 +162,14 @@ def test_names_issuer_and_days_are_shown_good_or_bad(site: WebSite) -> None:
     assert "11 days left" in bad
 
 
+def test_a_proxy_that_says_nothing_is_what_fails(site: WebSite) -> None:
+    with listener(silent) as port:
+        site.wire.proxy, site.wire.timeout = f"http://127.0.0.1:{port}", 1.0
+        found = [f for f in site.wire.look() if f.verdict == "bad"]
+    site.restore()
+    assert [(f.code, f.alternatives) for f in found] == [("proxy.unreachable", ("network.accepts_but_silent",))]
+
+
 @pytest.mark.parametrize("way", ["silent", "dripping"])
 def test_what_never_ends_is_ended(site: WebSite, way: str) -> None:
     with listener(silent if way == "silent" else dripping(b"\x16")) as port:
