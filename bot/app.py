@@ -18,11 +18,11 @@ from bot import log as logs
 from bot.cipher import NO_KEY, can_keep
 from bot.database import database_url, migrate, own_folder
 from bot.environment import Environment
-from bot.foreman import keep_worker
+from bot.foreman import Foreman
 from bot.own import use_own
 from bot.references import serve_references
 from bot.settings import Settings, SettingsError, data_dir, is_local, load
-from bot.store import Store, ready
+from bot.store import Store, at_work, ready
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -143,11 +143,12 @@ async def _front(
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    worker = asyncio.create_task(keep_worker(store, url, path, stop)) if "worker" in roles else None
+    foreman = Foreman(store, url, path) if "worker" in roles else None
+    worker = asyncio.create_task(foreman.keep(stop)) if foreman else None
     try:
         if "slack" in roles:
             await slack.start()
-        await _listen(store, slack, settings, worker, roles, listener, stop)
+        await _listen(store, slack, settings, foreman, roles, listener, stop)
     finally:
         stop.set()
         await slack.stop()
@@ -161,26 +162,29 @@ async def _listen(
     store: Store,
     slack: SlackSide,
     settings: Fresh,
-    worker: asyncio.Task[None] | None,
+    foreman: Foreman | None,
     roles: tuple[str, ...],
     listener: socket.socket | None,
     stop: asyncio.Event,
 ) -> None:
     """Serve the HTTP side until `stop`."""
     from bot.web.app import Later, Server, web_app
+    from bot.web.figures import Figures
     from bot.web.hooks import Hooks
 
-    async def readiness() -> dict[str, bool]:
-        return {
+    async def readiness() -> tuple[dict[str, bool], bool]:
+        parts = {
             "database": await ready(store),
             "slack": "slack" not in roles or await slack.connected(),
-            "worker": worker is None or not worker.done(),
+            "worker": await (foreman.at_work() if foreman else at_work(store)),
         }
+        # Another process' worker is told of and not waited for: what Slack sends is kept until one is there.
+        return parts, all(good for part, good in parts.items() if part != "worker" or foreman)
 
     by_http = "slack" in roles and slack.http is not None
     hooks = Hooks(store, settings, lambda: str(slack.who.get("team_id") or ""))
     pages = Later(lambda: _pages(store, settings, slack, by_http=by_http))
-    app = web_app(readiness, slack.events if by_http else None, [*hooks.routes(), pages])
+    app = web_app(readiness, slack.events if by_http else None, [*hooks.routes(), pages], Figures(store))
     server = Server(app)
     web = asyncio.create_task(server.serve([listener])) if listener else None
     way = "Socket Mode" if slack.handler else "HTTP"

@@ -34,7 +34,7 @@ class Environment:
             )
         }
         base = (env.get("SLACK_API_URL") or "https://slack.com/api/").rstrip("/") + "/"
-        log = "json" if env.get("MEND_LOG") == "json" else "text"
+        log = env.get("MEND_LOG") or "text"
         return cls(**tokens, slack_api_url=base, public_url=env.get("MEND_PUBLIC_URL") or None, log=log)
 
     @property
@@ -54,6 +54,8 @@ class Environment:
 
     def check(self, *, listens: bool) -> None:
         """Raises SettingsError when Slack cannot be used with what is set."""
+        if self.log not in ("text", "json"):
+            raise SettingsError("MEND_LOG: choose text or json")
         if self.by_http and bool(self.slack_client_id) != bool(self.slack_client_secret):
             raise SettingsError(
                 "set both SLACK_CLIENT_ID and SLACK_CLIENT_SECRET (Basic Information of your app), or neither"

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 
 from bot.hot import JOIN, LEAVE
-from bot.store import Store
+from bot.store import Store, at_work
 
 log = logging.getLogger("mend.app")
 # What a worker may take to finish what it does, and how long after a death the next is started.
@@ -21,48 +21,55 @@ DRAIN, PAUSE = 25, 1
 PATIENCE = 3
 
 
-async def keep_worker(store: Store, url: str, path: Path | None, stop: asyncio.Event) -> None:
-    """Start the worker process, and again when it dies; on stop let it finish what it does.
+class Foreman:
+    """Keeps one worker beside this process. `number` is that under which it takes jobs, `since` when that was given."""
 
-    Who sees it die need not wait until its signs of life stop: what it was doing is free for the next at once.
-    """
-    command = [
-        sys.executable,
-        "-m",
-        "bot.cli",
-        "serve",
-        "--roles",
-        "worker",
-        *(["--config", str(path)] if path else []),
-    ]
-    stopped = asyncio.create_task(stop.wait())
-    while not stop.is_set():
-        number = await _registered(store)
-        env = {"MEND_DATABASE_URL": url, "MEND_CHILD_OF": str(os.getpid()), "MEND_WORKER": str(number)}
-        process = await asyncio.create_subprocess_exec(*command, env={**os.environ, **env}, start_new_session=True)
-        ended = asyncio.create_task(process.wait())
-        await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
-        if not stop.is_set():
-            log.error("the worker ended (%s) and is started again", process.returncode)
-            await asyncio.sleep(PAUSE)
-            await _gone(store, number)
-            continue
-        if process.returncode is None:
-            process.terminate()
-            try:
-                await asyncio.wait_for(ended, DRAIN)
-            except TimeoutError:
-                process.kill()
+    def __init__(self, store: Store, url: str, path: Path | None) -> None:
+        self.store, self.url, self.path = store, url, path
+        self.number, self.since = 0, None
 
+    async def keep(self, stop: asyncio.Event) -> None:
+        """Start the worker process, and again when it dies; on stop let it finish what it does.
 
-async def _registered(store: Store) -> int:
-    """The number under which the next worker takes jobs; 0 when the database is away, and it asks for one itself."""
-    with contextlib.suppress(psycopg.Error):
-        row = await store.hot.one(JOIN, {})
-        return int(row[0]) if row else 0
-    return 0
+        Who sees it die need not wait until its signs of life stop: what it was doing is free for the next at once.
+        """
+        stopped = asyncio.create_task(stop.wait())
+        while not stop.is_set():
+            process = await self._start()
+            ended = asyncio.create_task(process.wait())
+            await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                log.error("the worker ended (%s) and is started again", process.returncode)
+                await asyncio.sleep(PAUSE)
+                await self._gone()
+                continue
+            if process.returncode is None:
+                process.terminate()
+                try:
+                    await asyncio.wait_for(ended, DRAIN)
+                except TimeoutError:
+                    process.kill()
 
+    async def at_work(self) -> bool:
+        """Whether the worker has come up and gives signs of life."""
+        return await at_work(self.store, self.number or None, self.since)
 
-async def _gone(store: Store, number: int) -> None:
-    with contextlib.suppress(psycopg.Error, TimeoutError):
-        await asyncio.wait_for(store.hot.one(LEAVE, {"worker": number}), PATIENCE)
+    async def _start(self) -> asyncio.subprocess.Process:
+        await self._register()
+        command = [sys.executable, "-m", "bot.cli", "serve", "--roles", "worker"]
+        config = ["--config", str(self.path)] if self.path else []
+        env = {"MEND_DATABASE_URL": self.url, "MEND_CHILD_OF": str(os.getpid()), "MEND_WORKER": str(self.number)}
+        return await asyncio.create_subprocess_exec(
+            *command, *config, env={**os.environ, **env}, start_new_session=True
+        )
+
+    async def _register(self) -> None:
+        """The number under which the next worker takes jobs; 0 when the database is away: then it asks itself."""
+        self.number, self.since = 0, None
+        with contextlib.suppress(psycopg.Error):
+            if row := await self.store.hot.one(JOIN, {}):
+                self.number, self.since = int(row[0]), row[1]
+
+    async def _gone(self) -> None:
+        with contextlib.suppress(psycopg.Error, TimeoutError):
+            await asyncio.wait_for(self.store.hot.one(LEAVE, {"worker": self.number}), PATIENCE)

@@ -41,7 +41,14 @@ CASE_OF_TEAM = "SELECT id, body FROM cases WHERE id = %(id)s AND team = %(team)s
 
 # The worker ----------------------------------------------------------------------------------------------------------
 
-JOIN = "SELECT worker_id FROM procrastinate_register_worker_v1()"
+JOIN = "SELECT worker_id, now() FROM procrastinate_register_worker_v1()"
+# A number stands in the table before its process is up: at work is who has given a sign of life since.
+AT_WORK = """
+SELECT EXISTS (
+    SELECT 1 FROM procrastinate_workers WHERE last_heartbeat > now() - make_interval(secs => %(silent)s::float)
+      AND (%(worker)s::bigint IS NULL OR (id = %(worker)s AND last_heartbeat > %(since)s))
+)
+"""
 LEAVE = "SELECT procrastinate_unregister_worker_v1(%(worker)s::bigint)"
 BEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 LISTEN = "LISTEN procrastinate_any_queue_v1"

@@ -14,7 +14,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from bot.database import sqlalchemy_url
-from bot.hot import DEFER, Connection, Hot, alive, one_by_one
+from bot.hot import AT_WORK, DEFER, Connection, Hot, alive, one_by_one
 
 if TYPE_CHECKING:
     import procrastinate
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     # The methods that follow a transaction take one of either kind.
     Either = AsyncConnection | Connection
 
+# A worker's signs of life come every second and a half.
+SILENT = 10.0
 FIRST_TIME = "INSERT INTO seen (key, at) VALUES (%(key)s, %(now)s) ON CONFLICT DO NOTHING RETURNING key"
 LOAD = "SELECT body FROM cases WHERE id = %(id)s"
 OWN_CASES = """
@@ -197,3 +199,12 @@ async def ready(store: Store) -> bool:
     except Exception:
         return False
     return True
+
+
+async def at_work(store: Store, number: int | None = None, since: Any = None) -> bool:
+    """Whether this worker, or any of them, gives signs of life."""
+    try:
+        row = await store.hot.one(AT_WORK, {"worker": number, "since": since, "silent": SILENT})
+    except psycopg.Error:
+        return False
+    return bool(row and row[0])

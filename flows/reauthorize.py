@@ -124,13 +124,19 @@ def explain(case: Case) -> None:
     """A failed check says what is wrong, offers what helps, and waits."""
     step = STEP_OF[case.state]
     if step == "regenerate_credentials":
-        ask(case, "failed", (*_routes(case), "mend_fixed", "mend_check_again", "mend_skip", "mend_escalate"))
+        ways = (*_routes(case), "mend_fixed", "mend_check_again", "mend_skip", "mend_escalate")
+        ask(case, "failed", _without_circles(case, ways))
     elif case.state == "waiting_for_provider":
         ask(case, "waiting_for_provider", HELP["check_status"])
     elif job.found(case):
         job.explain(case)
     else:
-        ask(case, "failed", HELP[step])
+        ask(case, "failed", _without_circles(case, HELP[step]))
+
+
+def _without_circles(case: Case, buttons: tuple[str, ...]) -> tuple[str, ...]:
+    """Who skipped a step and is back has seen that what comes after waits for it: skipping again leads here again."""
+    return tuple(b for b in buttons if b != "mend_skip" or STEP_OF[case.state] not in case.skipped)
 
 
 def _routes(case: Case) -> list[str]:

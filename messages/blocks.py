@@ -73,7 +73,8 @@ def _pieces(text: str) -> list[str]:
     pieces: list[str] = []
     for n, part in enumerate(text.split("```")):
         inside = n % 2 == 1
-        for whole in [part.strip("\n")] if inside else part.split("\n\n"):
+        # A list of the template's may end right before it: small print stands alone all the same.
+        for whole in [part.strip("\n")] if inside else part.replace(f"\n{SMALL}", f"\n\n{SMALL}").split("\n\n"):
             rest = whole if inside else whole.strip()
             while rest:
                 head, rest = cut(rest, SECTION - 10)

@@ -160,7 +160,9 @@ def apart(finding: View, connection: View, *, escaping: bool = False) -> Markup:
         return Markup("")
     code = environment(escaping).globals["code"]
     same, asks = undecided(known, place, code)  # type: ignore[arg-type]
-    said = Markup("\n\nMend cannot tell this apart from:\n") + Markup("\n").join(Markup("• ") + one for one in same)
+    said = Markup("\n\nIt may also be one of these, which look the same from here:\n") + Markup("\n").join(
+        Markup("• ") + one for one in same
+    )
     if asks:
         said += Markup("\nWhat decides it: ") + Markup(" ").join(asks)
     return said

@@ -29,7 +29,7 @@ PAUSED = 5
 ASKED: dict[str, Any] = {"by": "", "problem": "", "said": "", "trigger": "", "stage": "", "choices": [], "code": "",
                          "kind": "token", "plan": {}, "old": "", "sent": "", "kept": False, "needs": ""}  # fmt: skip
 OUTSIDE: dict[str, Any] = {"connection": "", "asked": "", "near": [], "names": [], "cases": [], "channel": "",
-                           "channels": [], "url": "", "owner": "", "state": "", "kind": "token",
+                           "channels": [], "problem": "", "url": "", "owner": "", "state": "", "kind": "token",
                            "ending": [], "now": 0.0}  # fmt: skip
 
 
@@ -97,7 +97,9 @@ def root(view: View, *, key: str) -> dict[str, Any]:
 def progress(view: View, *, key: str) -> dict[str, Any]:
     """The checks as one message with a plan."""
     done = sum(1 for c in view["checks"] if c["verdict"])
+    bad = sum(1 for c in view["checks"] if c["verdict"] == "bad")
     title = f"Checks of {one_line(view['case']['connection'])}: {done} of {len(view['checks'])} done"
+    title += f", {bad} failed" if bad else ""
     lines = [f"{c['claim'].rstrip('.')}: {blocks.outcome(c)}" for c in view["checks"]]
     text = "\n".join([str(clean(title)), *(str(clean(line)) for line in lines)])
     return {"text": _short(text), "blocks": [blocks.plan(title, view["checks"], key)]}

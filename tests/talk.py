@@ -34,8 +34,10 @@ class World:
     With `pipeline` the demo's Stitch runs the warehouse.
     """
 
-    def __init__(self, url: str, folder: Path, *, http: bool = False, pipeline: bool = False, **config: Any) -> None:
-        self.url, self.folder = url, folder
+    def __init__(
+        self, url: str, folder: Path, *, http: bool = False, pipeline: bool = False, roles: str = "", **config: Any
+    ) -> None:
+        self.url, self.folder, self.roles = url, folder, roles
         self.demo = Demo(url, folder)
         self.slack = LocalSlack()
         self.slack.retry_scale = 0.01
@@ -93,6 +95,7 @@ class World:
             str(self.folder / "mend.yml"),
             "--port",
             str(port),
+            *(["--roles", self.roles] if self.roles else []),
         ]
         process = subprocess.Popen(command, env=env, stderr=self.log.open("ab"), stdout=subprocess.DEVNULL)
         self.processes.append(process)

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.utils import formatdate
 from typing import Any, ClassVar
 
 from bot.desks.base import Address, DeskError, Ticket
@@ -55,6 +56,8 @@ class EmailDesk:
         domain = self.sender.rpartition("@")[2] or "localhost"
         mail["From"], mail["To"], mail["Subject"] = self.sender, self.to, " ".join(ticket.subject.split())
         mail["Message-ID"] = f"<mend-{ticket.id}@{domain}>"
+        # A mail without a date counts as spam in many places; an answering machine must not answer this one.
+        mail["Date"], mail["Auto-Submitted"] = formatdate(localtime=False), "auto-generated"
         mail["X-Mend-Case"] = ticket.id
         mail.set_content(ticket.body)
         evidence = json.dumps(list(ticket.evidence), indent=2, ensure_ascii=False, default=str)

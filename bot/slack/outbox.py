@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.hot import FORGET, PROMISE, SHOWN, TOLD, UNLOCK, Slot
-from bot.slack.sender import Later, Sender, SlackRefused
+from bot.slack.sender import Later, Sender, SlackRefused, closed_to_us
 from bot.store import Store
 from bot.tables import messages
 from flows.core.case import Case
@@ -129,8 +129,8 @@ class Outbox:
         try:
             return await self._post_now(case.team, args)
         except SlackRefused as refusal:
-            if refusal.error in ("not_in_channel", "channel_not_found") and key.endswith(".root"):
-                return await self._move_to_direct_message(case, payload)
+            if closed_to_us(refusal.error) and key.endswith(".root"):
+                return await self._move_to_direct_message(case, payload, refusal.error)
             if refusal.error in ("invalid_blocks", "invalid_blocks_format"):
                 return await self._post_now(case.team, {**args, **render.fallback(payload)})
             raise
@@ -138,11 +138,12 @@ class Outbox:
     async def _post_now(self, team: str, args: Mapping[str, Any]) -> str:
         return str((await self.sender.call("chat.postMessage", team, **args))["ts"])
 
-    async def _move_to_direct_message(self, case: Case, payload: dict[str, Any]) -> str:
-        """The bot is not in that channel: go on in a direct message with the person who asked."""
-        note = {**render.ephemeral("not_in_channel", {"channel": case.channel}), "metadata": payload["metadata"]}
+    async def _move_to_direct_message(self, case: Case, payload: dict[str, Any], error: str) -> str:
+        """The bot may not write in that channel: go on in a direct message with the person who asked."""
+        note = {**render.ephemeral("not_in_channel", {"problem": error}), "metadata": payload["metadata"]}
         answer = await self.sender.call("chat.postMessage", case.team, **{"channel": case.owner, **payload})
-        case.channel, ts = str(answer["channel"]), str(answer["ts"])
+        # The thread of a message that was pointed at stays behind.
+        case.channel, case.thread, ts = str(answer["channel"]), "", str(answer["ts"])
         with contextlib.suppress(SlackRefused):
             await self._post_now(case.team, {"channel": case.channel, "thread_ts": ts, **note})
         return ts

@@ -30,12 +30,22 @@ PASSING = frozenset(
 )
 # The bot, or the person, is not in that conversation.
 ABSENT = frozenset({"not_in_channel", "channel_not_found", "user_not_in_channel"})
+# It may be there and not write: an archived channel, one for announcements, one without threads.
+MUTE = frozenset({"is_archived", "cannot_reply_to_message", "team_access_not_granted"})
 # A token is read from the vault anew after so long, or when Slack says that it is none any more: a reinstalled app.
 TOKEN_SECONDS = 60.0
 # A person who left a group, or was added, is known so late; Slack allows some twenty such questions a minute.
 GROUP_SECONDS = 300.0
 HINT = "; the scope usergroups:read comes with `mend manifest` and another install"
 DEAD_TOKEN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
+
+
+def closed_to_us(error: str) -> bool:
+    """Whether Slack refuses a post because of the place and not because of what is said.
+
+    The names: https://docs.slack.dev/reference/methods/chat.postMessage#errors
+    """
+    return error in ABSENT or error in MUTE or error.startswith("restricted_action")
 
 
 class Later(Exception):
@@ -135,7 +145,7 @@ class Sender:
                 await self.call("chat.postEphemeral", team, channel=channel, user=user, **where, **payload)
                 return
             except SlackRefused as refusal:
-                if refusal.error not in ABSENT:
+                if not closed_to_us(refusal.error):
                     raise
             channel, where = user, {}
         await self.call("chat.postMessage", team, channel=channel, **where, **payload)

@@ -11,7 +11,7 @@ from bot import views
 from bot.hot import CASE, PERMALINK, Slot
 from bot.settings import Settings
 from bot.slack.outbox import Outbox, again_or_drop, metadata
-from bot.slack.sender import ABSENT, Sender, SlackRefused
+from bot.slack.sender import Sender, SlackRefused, closed_to_us
 from bot.store import Store
 from bot.tables import cases, messages
 from flows.core.case import CLOSED, Case
@@ -104,7 +104,7 @@ class Voice:
             where = {"channel": latest.channel, "thread_ts": latest.thread}
             await self.sender.call("chat.postEphemeral", case.team, **where, user=to, **payload)
         except SlackRefused as refusal:
-            if refusal.error not in ABSENT or args.get("direct"):
+            if not closed_to_us(refusal.error) or args.get("direct"):
                 return again_or_drop(refusal)
             # Who left the channel, or never was in it, still gets what is for them alone.
             await self.whisper(case, {**args, "direct": True}, key)

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.engine import receive
 from bot.hot import CASE_IN_THREAD, CASE_OF_TEAM
 from bot.settings import Settings
-from bot.slack.commands import of_connection, wish
+from bot.slack.commands import Wish, of_connection, wish
 from bot.slack.home import OPEN
 from bot.slack.tripwire import kind_of_secret
 from bot.slack.wishes import InTheWay, Wishes
@@ -21,8 +21,10 @@ from flows.core.effects import Event
 from flows.core.words import understand
 
 HEARD = (None, "file_share", "thread_broadcast")
+HELLO = frozenset({"hi", "hello", "hey", "hallo", "hola", "bonjour", "ciao", "test", "start", "mend"})
 # A text longer than this is a story, not an answer or a name.
 SHORT = 40
+CALLED = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
 Body = dict[str, Any]
 
 
@@ -100,9 +102,11 @@ class Words:
         if data is None:
             if not thread:
                 return False
-            if not (body["waiting"] and body["owner"] == user and len(text) <= SHORT):
+            # Who calls somebody else by name speaks with them.
+            if not (body["waiting"] and body["owner"] == user and len(text) <= SHORT) or CALLED.search(text):
                 return True
-            data = {"answer": "unclear"}
+            named = next((name for name in self.settings().connections if name.lower() == text.strip().lower()), "")
+            data = {"answer": "unclear", "named": named}
         data.update(team=team, **({"stranger": True} if stranger else {}))
         await receive(self.store, None, case, Event("answered", key, time.time(), user, data=data))
         return True
@@ -116,15 +120,14 @@ class Words:
 
     def _understood(self, text: str, body: Body) -> dict[str, Any] | None:
         """The answer in a text: a number or name while choosing, else one of the words."""
-        words = re.sub(r"<@[A-Z0-9]+(\|[^>]*)?>", " ", text).strip()
+        words = CALLED.sub(" ", text).strip()
         if body["state"] == "choosing":
             picked = self._picked(words, body["choices"])
             if picked:
                 return {"answer": "mend_choose", **of_connection(self.settings(), picked)}
         answer = understand(words, body["state"])
-        named = re.findall(r"<@([A-Z0-9]+)(?:\|[^>]*)?>", text)
-        if answer == "mend_reauthorize" and named:
-            return {"answer": "mend_hand_over", "to": named[0]}
+        if answer == "mend_reauthorize" and (called := CALLED.search(text)):
+            return {"answer": "mend_hand_over", "to": called[1]}
         return {"answer": answer} if answer else None
 
     def _picked(self, words: str, choices: list[str]) -> str:
@@ -149,7 +152,10 @@ class Words:
         elif asked.verb == "unknown" and len(text.strip()) > SHORT and settings.connections:
             await self._open(self.wishes.report(text, place, user, key), place, user, key)
         else:
-            await self.wishes.tell_payload(await self.wishes.grant(asked, place, user, key), place, user, key)
+            # Several words, or a greeting, are no name that was misspelt: say what Mend can do.
+            lost = asked.verb == "unknown" and not asked.near and (" " in asked.asked or asked.asked.lower() in HELLO)
+            payload = await self.wishes.grant(Wish("help") if lost else asked, place, user, key)
+            await self.wishes.tell_payload(payload, place, user, key)
 
     async def _open(self, opening: Awaitable[Any], place: Mapping[str, str], user: str, key: str) -> None:
         try:

@@ -52,19 +52,25 @@ class Later(BaseRoute):
 
 
 def web_app(
-    readiness: Callable[[], Awaitable[dict[str, bool]]], slack_events: Answer | None, pages: Sequence[BaseRoute] = ()
+    readiness: Callable[[], Awaitable[tuple[dict[str, bool], bool]]],
+    slack_events: Answer | None,
+    pages: Sequence[BaseRoute] = (),
+    figures: Callable[[dict[str, bool]], Awaitable[str]] | None = None,
 ) -> Starlette:
+    """`readiness` tells the parts, and whether this process may be given work."""
+
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("alive\n")
 
     async def readyz(_: Request) -> Response:
-        parts = await readiness()
-        return JSONResponse(parts, status_code=200 if all(parts.values()) else 503)
+        parts, good = await readiness()
+        return JSONResponse(parts, status_code=200 if good else 503)
 
     async def metrics(_: Request) -> Response:
         from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        own = await figures((await readiness())[0]) if figures else ""
+        return Response(generate_latest() + own.encode(), media_type=CONTENT_TYPE_LATEST)
 
     async def events(request: Request) -> Response:
         if slack_events is None:

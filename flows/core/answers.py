@@ -108,7 +108,7 @@ ANSWERS: dict[str, Hear] = {"mend_hand_over": hand_over, "mend_forget": forget}
 
 
 def unclear(case: Case, event: Event) -> bool:
-    return refuse(case, event, "cannot_read")
+    return refuse(case, event, "cannot_read", said=event.data.get("named", ""))
 
 
 def rate(helpful: bool) -> Hear:

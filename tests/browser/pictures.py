@@ -29,7 +29,7 @@ def take(world: World) -> None:
             with page_of(browser, world.slack.url + place, **look) as page:  # type: ignore[arg-type]
                 page.get_by_role("complementary", name="Thread").get_by_text("Did this help?").wait_for()
                 if name == "light":
-                    cause = page.locator("#thread-list article", has_text="What the other side said")
+                    cause = page.locator("#thread-list article", has_text="What was seen")
                     cause.evaluate("it => it.parentElement.scrollTop = it.offsetTop - it.parentElement.offsetTop - 8")
                 page.locator("details.deed").first.wait_for(state="attached")
                 page.screenshot(path=DOCS / f"{name}.png", animations="disabled")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.talk import ALICE, DANA, Talk, World, wait
 
 
@@ -123,6 +125,25 @@ def test_words_where_there_is_no_case_are_told_so(world: World) -> None:
     ts = world.slack.say("the numbers look odd", user=DANA)
     world.slack.say("<@U0MEND> again", user=DANA, thread_ts=ts)
     wait(lambda: [m for m in world.slack.ephemerals(DANA) if "no case in this thread" in m["text"]])
+
+
+@pytest.mark.parametrize("words", ["hello", "what can you do for me"])
+def test_who_greets_mend_in_a_direct_message_is_told_what_it_can_do(world: World, words: str) -> None:
+    def told() -> int:
+        return sum("finds out why a data connection is broken" in m["text"] for m in world.slack.messages("D0DANA"))
+
+    before = told()
+    world.slack.say(words, user=DANA, channel="D0DANA")
+    wait(lambda: told() > before)
+
+
+def test_talk_with_somebody_else_is_left_alone_and_another_connections_name_is_told_its_place(talk: Talk) -> None:
+    before = len(talk.slack.ephemerals(ALICE))
+    talk.say("<@U0BOB> did you change it?")
+    talk.say("billing")
+    told = wait(lambda: talk.slack.ephemerals(ALICE)[before:])
+    assert "/mend billing" in told[0]["text"]
+    assert not [m for m in talk.slack.ephemerals(ALICE)[before:] if "did not understand" in m["text"]]
 
 
 def test_a_direct_message_names_a_connection_and_answers_without_a_thread(world: World) -> None:

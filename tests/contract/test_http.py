@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from bot.playground.http_events import signature
 from tests.contract.balancer import balanced
@@ -90,8 +91,29 @@ def test_slacks_retries_have_one_effect(world: World) -> None:
 def test_health_readiness_and_figures_are_served(world: World) -> None:
     base = world.addresses[0]
     assert requests.get(base + "/healthz", timeout=10).status_code == 200
+    wait(lambda: requests.get(base + "/readyz", timeout=10).status_code == 200)
     assert requests.get(base + "/readyz", timeout=10).json() == {"database": True, "slack": True, "worker": True}
-    assert "python_info" in requests.get(base + "/metrics", timeout=10).text
+    figures = requests.get(base + "/metrics", timeout=10).text
+    assert "python_info" in figures
+    samples = {f"{s.name}{dict(s.labels)}": s.value for f in text_string_to_metric_families(figures) for s in f.samples}
+    assert samples["mend_ready{'part': 'worker'}"] == 1
+    assert samples["mend_workers{}"] >= 1
+    assert "mend_cases{'state': 'escalating'}" in samples
+    assert samples["mend_jobs{'status': 'failed'}"] == 0
+
+
+def test_a_process_without_a_worker_takes_what_slack_sends_and_says_that_nobody_works_on_it(
+    fresh: str, tmp_path: Path
+) -> None:
+    with World(fresh, tmp_path, http=True, roles="slack,web") as alone:
+        answer = requests.get(alone.addresses[0] + "/readyz", timeout=10)
+        assert (answer.status_code, answer.json()["worker"]) == (200, False)
+        alone.slack.command("/mend warehouse")
+        assert not alone.slack.messages()
+        alone.roles = "worker"
+        alone.serve(wait_for_it=False)
+        wait(lambda: [m for m in alone.slack.messages() if m.get("metadata")])
+        wait(lambda: requests.get(alone.addresses[0] + "/readyz", timeout=10).json()["worker"])
 
 
 def test_what_is_too_large_is_not_read(world: World) -> None:

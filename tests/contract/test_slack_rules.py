@@ -35,7 +35,7 @@ def test_three_clicks_at_once_ask_once_more(talk: Talk) -> None:
     for _ in range(3):
         talk.slack.press("mend_check_again", question["ts"], stale=True, value=value)
     wait(lambda: (talk.question() or question)["ts"] != question["ts"])
-    failed = [t for t in talk.texts if "refused the password" in t and "What the other side" in t]
+    failed = [t for t in talk.texts if "refused the password" in t and "What was seen" in t]
     assert len(failed) == 2
 
 
@@ -148,6 +148,28 @@ def test_where_the_bot_is_not_a_member_the_case_goes_on_in_a_direct_message(worl
     wait(lambda: [m for m in world.slack.messages(BOB) if "warehouse" in m["text"]])
 
 
+def test_a_message_pointed_at_where_the_bot_is_not_a_member_is_troubleshot_in_a_direct_message(world: World) -> None:
+    ts = world.slack.say("billing failed: permission denied for table invoices", user=DANA, channel="C0GENERAL")
+    world.slack.shortcut(ts, user=DANA, channel="C0GENERAL")
+    root = wait(lambda: [m for m in world.slack.messages("D0DANA") if m.get("metadata")])[0]
+    Talk(world, "D0DANA", root["ts"], DANA).until("checking_permissions")
+
+
+@pytest.mark.parametrize("error", ["is_archived", "restricted_action_read_only_channel"])
+def test_where_nobody_may_write_the_case_goes_on_in_a_direct_message(world: World, error: str) -> None:
+    def heads() -> list[str]:
+        found = [m for m in world.slack.messages("D0ALICE") if m.get("metadata")]
+        return [m["ts"] for m in found if m.get("thread_ts", m["ts"]) == m["ts"]]
+
+    before = heads()
+    world.slack.faults.refuse("chat.postMessage", error)
+    world.slack.command("/mend billing", user=ALICE)
+    head = wait(lambda: [ts for ts in heads() if ts not in before])[0]
+    talk = Talk(world, "D0ALICE", head, ALICE)
+    talk.said({"is_archived": "archived"}.get(error, "does not let Mend write"))
+    talk.until("checking_permissions")
+
+
 def test_a_message_with_an_error_is_troubleshot_in_its_own_thread(world: World) -> None:
     ts = world.slack.say("billing failed: permission denied for table invoices", user=BOB)
     world.slack.shortcut(ts, user=ALICE)
@@ -163,7 +185,7 @@ def test_hostile_text_pings_nobody_and_opens_nothing(world: World, talk: Talk) -
 
 
 def test_slack_took_everything_that_was_said(world: World) -> None:
-    expected = ("not_in_channel", "channel_not_found")
+    expected = ("not_in_channel", "channel_not_found", "is_archived", "restricted_action_read_only_channel")
     refused = [(c.method, c.response) for c in world.slack.calls if not c.response.get("ok")]
     assert [r for r in refused if r[1].get("error") not in expected] == []
 

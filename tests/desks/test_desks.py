@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +231,9 @@ def test_a_mail_carries_the_case_in_its_message_id_and_the_evidence_beside_the_t
     with mailbox() as box:
         of_email(box).make().open(TICKET)
         assert box.mails[0]["Message-ID"] == "<mend-c42@acme.test>"
+        sent = parsedate_to_datetime(box.mails[0]["Date"])
+        assert abs(sent.timestamp() - time.time()) < 3600
+        assert box.mails[0]["Auto-Submitted"] == "auto-generated"  # no answering machine writes back
         text, evidence = box.mails[0].get_payload()
         assert text.get_payload(decode=True).decode().strip() == TICKET.body
         assert json.loads(evidence.get_payload(decode=True)) == [{"check": "credentials_accepted"}]

@@ -104,6 +104,17 @@ def test_what_was_skipped_is_remembered() -> None:
     assert talk.case.state == "verifying_credentials"
 
 
+@pytest.mark.parametrize(("bad", "state"), [(WRONG, "regenerating_credentials"), (NO_SELECT, "checking_permissions")])
+def test_a_step_that_skipping_leads_back_to_is_not_offered_to_be_skipped_again(bad: Finding, state: str) -> None:
+    talk = Talk().until(state, bad)
+    assert "mend_skip" in talk.case.orders[-2].args["buttons"]
+    talk.answer("mend_skip")
+    talk.until(state, bad)
+    asked = next(o for o in talk.case.orders if o.args.get("template") == "failed")
+    assert "mend_skip" not in asked.args["buttons"]
+    assert {"mend_fixed", "mend_escalate"} <= set(asked.args["buttons"])
+
+
 def test_proof_cannot_be_skipped() -> None:
     talk = Talk().until("checking_permissions", NO_SELECT)
     talk.answer("mend_skip")
@@ -173,8 +184,11 @@ def test_silence_is_nudged_once_then_expires_and_can_be_resumed() -> None:
     assert talk.case.due == "nudge"
     assert "nudge" in talk.hear("due", user="", role="system", due="nudge")
     assert talk.case.due == "expire"
-    assert "settle" in talk.hear("due", user="", role="system", due="expire")
+    asked = talk.case.version
+    orders = talk.hear("due", user="", role="system", due="expire")
     assert talk.case.state == "expired"
+    assert orders.index("settle") < orders.index("expired")
+    assert next(o.args["version"] for o in talk.case.orders if o.name == "settle") == asked
     talk.answer("mend_resume")
     assert talk.case.state == "checking_status"
 

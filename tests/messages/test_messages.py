@@ -210,3 +210,19 @@ def test_a_case_that_closes_says_what_runs_out_soon() -> None:
     said = render.message("resolved", {**view(state="resolved"), "ending": [row], "now": 0.0}, key="c1.m")["text"]
     assert "The password of stitch at db.example.com runs out in 6 days" in said
     assert "Let the database owner set a new one" in said
+
+
+def test_the_head_of_a_case_that_waits_for_a_person_does_not_say_that_it_is_checking() -> None:
+    seen = view()
+    heads = [
+        render.root({**seen, "case": {**seen["case"], "state": "checking_permissions", "waiting": waiting}}, key="k")
+        for waiting in (False, True)
+    ]
+    assert ["Checking the permissions" in head["text"] for head in heads] == [True, False]
+    assert "Waiting for an answer" in heads[1]["text"]
+
+
+def test_small_print_after_a_list_is_small_print() -> None:
+    made = blocks.sections("*List*\n\n• one\n• two\n-# small", "k")
+    assert [block["type"] for block in made] == ["section", "context"]
+    assert "-#" not in str(made)
