@@ -23,6 +23,7 @@ from bot.own import use_own
 from bot.references import serve_references
 from bot.settings import Settings, SettingsError, data_dir, is_local, load
 from bot.store import Store, at_work, ready
+from bot.usable import check, doubts
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -42,9 +43,14 @@ class Fresh:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         use_own(path)
-        self.current = load(path, os.environ)
+        self.current = self._load()
         self._stamp = self._mtime()
         self._looked = time.monotonic()
+
+    def _load(self) -> Settings:
+        settings = load(self.path, os.environ)
+        check(settings)
+        return settings
 
     def _mtime(self) -> float:
         source = self.current.source
@@ -58,7 +64,7 @@ class Fresh:
         if stamp != self._stamp:
             self._stamp = stamp
             try:
-                self.current = load(self.path, os.environ)
+                self.current = self._load()
             except SettingsError as error:
                 log.error("mend.yml was changed and is not used: %s", error)
         return self.current
@@ -78,6 +84,8 @@ def serve(
     child = int(os.environ.get("MEND_CHILD_OF", "0"))
     if not child:
         env.check(listens="slack" in wanted)
+        for doubt in doubts(settings.current, os.environ):
+            log.warning("%s", doubt)
     if not can_keep() and env.many_workspaces:
         raise SettingsError(NO_KEY)
     url = database_url()

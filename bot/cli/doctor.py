@@ -15,7 +15,8 @@ from bot.environment import Environment
 from bot.own import use_own
 from bot.references import serve_references_if_any
 from bot.settings import Settings, SettingsError, literals, load, public_url
-from bot.settings_parts import is_group, is_person
+from bot.settings_parts import is_group
+from bot.usable import doubts
 from flows.core.sheet import SheetError, known_keys, sheet
 
 SCOPES = {"commands", "chat:write", "app_mentions:read", "im:history", "channels:history", "groups:history"}
@@ -98,14 +99,12 @@ def _slack() -> str:
 
 def _owners(settings: Settings, env: Environment) -> str:
     """Whether Slack tells who is in the groups that own connections."""
-    if wrong := [one for one in settings.access.admins if not is_person(one)]:
-        raise SettingsError(f"access.admins holds {wrong[0]}: write the ids of people (U0...)")
+    # The address has a part of its own.
+    if wrong := next((one for one in doubts(settings, {})), ""):
+        raise SettingsError(wrong)
     owned = dict[str, list[str]]()
     for name, connection in settings.connections.items():
-        if (owner := connection.owner) and not is_person(owner) and not is_group(owner):
-            raise SettingsError(
-                f"the owner of {name} is {owner}: write the id of a person (U0...) or user group (S0...)"
-            )
+        owner = connection.owner
         if is_group(owner):
             owned.setdefault(str(owner), []).append(name)
     if owned and (env.many_workspaces or not env.slack_bot_token):
