@@ -77,6 +77,9 @@ def interrupted(target: Target, check: str, trouble: Trouble) -> Finding:
 
 def split(name: str) -> tuple[str, str]:
     """schema and table of `schema.table`; a part in double quotes may hold a dot."""
+    if '"' not in name:
+        schema, _, table = name.rpartition(".")
+        return schema or "public", table
     parts = [part.strip('"') for part in _parts(name)]
     return (".".join(parts[:-1]) or "public", parts[-1])
 

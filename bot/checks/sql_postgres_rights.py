@@ -135,7 +135,7 @@ def _of(one: TableRights | Below) -> str:
 
 def _in_time(target: Target, read: Reading, facts: dict[str, Any]) -> Finding:
     """All is readable: unless the server ends every query of this role too soon to read much."""
-    words = f"all {len(read.rights)} selected tables are readable"
+    words = f"all {len(target.tables)} selected tables are readable"
     if not 0 < read.server.timeout < SHORT:
         return finding(RIGHTS, "good", evidence=words, **facts)
     said = f"{words}, but every query of {read.user} ends after {read.server.timeout} ms (statement_timeout)"
