@@ -235,8 +235,7 @@ class Hot:
             connection = self._near.pop()
             if quiet(connection):
                 return connection
-            await connection.close()
-            await self.pool.putconn(connection)
+            await self.pool.putconn(connection)  # and looked at before it is lent again
         self._waiting += 1
         try:
             return await self.pool.getconn()
@@ -245,7 +244,7 @@ class Hot:
 
     async def _give(self, connection: Wire) -> None:
         idle = not connection.closed and connection.pgconn.transaction_status == TransactionStatus.IDLE
-        if idle and not self._waiting and len(self._near) < NEAR:
+        if idle and not self._waiting and not self.pool.closed and len(self._near) < NEAR:
             self._near.append(connection)
         else:
             await self.pool.putconn(connection)
