@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -53,8 +54,9 @@ class Fresh:
         return settings
 
     def _mtime(self) -> float:
-        source = self.current.source
-        return source.stat().st_mtime if source and source.exists() else 0.0
+        with contextlib.suppress(OSError):
+            return os.stat(self.current.source or "").st_mtime
+        return 0.0
 
     def __call__(self) -> Settings:
         if time.monotonic() < self._looked + LOOK_SECONDS:
