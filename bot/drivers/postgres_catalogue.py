@@ -19,15 +19,16 @@ SELECT current_user::text, current_setting('server_version_num')::int, pg_is_in_
 """
 # What is nearly always so is asked first, as half of the time of TABLES goes into what explains a refusal: how many are
 # good, and whether one is a view. Who may read one of several tables with the same owner and grants may read all; one
-# without grants is asked alone.
+# without grants is asked alone. Without OFFSET 0 the planner guesses that few names fit and looks up each by itself.
 GOOD = """
 SELECT COALESCE(sum(alike.tables), 0)::int, COALESCE(bool_or(alike.views), false)
-FROM (SELECT n.oid AS schema, min(c.oid) AS one, count(*) AS tables, bool_or(c.relkind = 'v') AS views
-      FROM unnest(%s::text[], %s::text[]) AS want(schema, relation)
-      JOIN pg_namespace n ON n.nspname = want.schema
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = want.relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+FROM (SELECT want.oid AS schema, min(c.oid) AS one, count(*) AS tables, bool_or(c.relkind = 'v') AS views
+      FROM (SELECT n.oid, name.relation FROM unnest(%s::text[], %s::text[]) AS name(schema, relation)
+            LEFT JOIN pg_namespace n ON n.nspname = name.schema OFFSET 0) AS want
+      JOIN pg_class c ON c.relnamespace = want.oid AND c.relname = want.relation
+           AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       WHERE (c.relkind <> 'm' OR c.relispopulated) AND NOT (c.relrowsecurity AND row_security_active(c.oid))
-      GROUP BY n.oid, c.relowner, c.relacl, CASE WHEN c.relacl IS NULL THEN c.oid END) AS alike
+      GROUP BY want.oid, c.relowner, c.relacl, CASE WHEN c.relacl IS NULL THEN c.oid END) AS alike
 WHERE has_schema_privilege(alike.schema, 'USAGE') AND has_table_privilege(alike.one, 'SELECT')
 """
 # pg_class is readable by everybody, so a table that exists is told apart from one that may not be read.
