@@ -114,7 +114,8 @@ class Runner:
 
     async def _ring(self) -> bool:
         try:
-            await asyncio.wait_for(self._bell.wait(), POLL)
+            async with asyncio.timeout(POLL):  # wait_for() would make a task of each wait
+                await self._bell.wait()
         except TimeoutError:
             return False
         return True
