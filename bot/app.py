@@ -19,7 +19,7 @@ from bot import log as logs
 from bot.cipher import NO_KEY, can_keep
 from bot.database import database_url, migrate, own_folder
 from bot.environment import Environment
-from bot.foreman import Foreman
+from bot.foreman import Foreman, unless
 from bot.own import use_own
 from bot.references import serve_references
 from bot.settings import Settings, SettingsError, data_dir, is_local, load
@@ -156,8 +156,8 @@ async def _front(
     foreman = Foreman(store, url, path) if "worker" in roles else None
     worker = asyncio.create_task(foreman.keep(stop)) if foreman else None
     try:
-        if "slack" in roles:
-            await slack.start()
+        if "slack" in roles and not await unless(stop, slack.start()):
+            return 0
         await _listen(store, slack, settings, foreman, roles, listener, stop)
     finally:
         stop.set()

@@ -7,7 +7,9 @@ import contextlib
 import logging
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -73,3 +75,16 @@ class Foreman:
     async def _gone(self) -> None:
         with contextlib.suppress(psycopg.Error, TimeoutError):
             await asyncio.wait_for(self.store.hot.one(LEAVE, {"worker": self.number}), PATIENCE)
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Do it, unless the process is to end meanwhile: what it waits for may be away for as long as it likes."""
+    doing, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({doing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    if not doing.done():
+        doing.cancel()
+        await asyncio.wait({doing})
+        return False
+    stopped.cancel()
+    await doing
+    return True

@@ -30,6 +30,15 @@ from messages import render
 log = logging.getLogger("mend.slack")
 
 
+# https://docs.slack.dev/reference/methods/apps.connections.open#errors
+NO_SOCKET = frozenset(
+    {
+        "invalid_auth", "not_authed", "not_allowed_token_type", "missing_scope", "no_permission", "access_denied",
+        "account_inactive", "token_expired", "token_revoked", "forbidden_team",
+    }
+)  # fmt: skip
+
+
 class SlackError(Exception):
     """Slack cannot be used as set up; one line that says what to do."""
 
@@ -71,6 +80,7 @@ class SlackSide:
         Listeners(self.store, self.settings, self.sender).attach(app)
         if self.env.slack_app_token:
             token, base = self.env.slack_app_token, self.env.slack_api_url
+            await self._may_listen(client)
             self.handler = AsyncSocketModeHandler(app, token, web_client=AsyncWebClient(token=token, base_url=base))
             await self.handler.connect_async()  # type: ignore[no-untyped-call]
         else:
@@ -117,6 +127,20 @@ class SlackSide:
             raise SlackError(
                 f"Slack is not reachable at {self.env.slack_api_url} ({type(error).__name__}): check SLACK_API_URL"
             ) from None
+
+    async def _may_listen(self, client: AsyncWebClient) -> None:
+        """slack_sdk asks for a socket without end and says nothing: a token that is none is told first."""
+        try:
+            await client.apps_connections_open(app_token=self.env.slack_app_token)
+        except SlackApiError as error:
+            name = error.response.get("error", "unknown") if isinstance(error.response.data, dict) else "unknown"
+            if name in NO_SOCKET:
+                raise SlackError(
+                    f"Slack does not accept SLACK_APP_TOKEN ({name}): it is an app-level token (xapp-...) with "
+                    "connections:write, of an app whose Socket Mode is on"
+                ) from None
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            pass  # what passes by itself is tried again by who opens the socket
 
     def _authorized(self) -> AuthorizeResult:
         return AuthorizeResult(
