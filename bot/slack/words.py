@@ -153,7 +153,8 @@ class Words:
             await self._open(self.wishes.report(text, place, user, key), place, user, key)
         else:
             # Several words, or a greeting, are no name that was misspelt: say what Mend can do.
-            lost = asked.verb == "unknown" and not asked.near and (" " in asked.asked or asked.asked.lower() in HELLO)
+            words = asked.asked.lower()
+            lost = asked.verb == "unknown" and (words in HELLO or (" " in words and not asked.near))
             payload = await self.wishes.grant(Wish("help") if lost else asked, place, user, key)
             await self.wishes.tell_payload(payload, place, user, key)
 
