@@ -29,8 +29,11 @@ class People:
         return who, where
 
     def say(self, text: str, user: str = "U0ALICE", channel: str = "C0DATA", thread_ts: str | None = None,
-            broadcast: bool = False) -> str:  # fmt: skip
-        """Type a message; gives its ts. `@name` and `<@U...>` become mentions, the rest is escaped as Slack does."""
+            broadcast: bool = False, snippet: str = "") -> str:  # fmt: skip
+        """Type a message; gives its ts. `@name` and `<@U...>` become mentions, the rest is escaped as Slack does.
+
+        `snippet` is a text that was put beside it as a file.
+        """
         hub = self.hub
         with hub.space.lock:
             who, where = self._at(user, channel)
@@ -41,6 +44,8 @@ class People:
                           "blocks": typed.rich(sent)}  # fmt: skip
             if who.team_id != where.team:
                 body.update(user_team=who.team_id, source_team=who.team_id)
+            if snippet:
+                body.update(subtype="file_share", files=[typed.snippet(who.id, snippet)])
             if root is not None:
                 body.update(thread_ts=root.ts, parent_user_id=root.body.get("user"))
                 if broadcast:

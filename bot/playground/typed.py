@@ -73,3 +73,11 @@ def rich(text: str) -> list[Json]:
 
 def plain(text: str) -> str:
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def snippet(user: str, text: str) -> Json:
+    """A text as a file: https://docs.slack.dev/reference/objects/file-object"""
+    shown, lines = text[:1000], text.count("\n") + 1
+    return {"id": "F" + secrets.token_hex(5).upper(), "user": user, "mode": "snippet", "filetype": "text",
+            "name": "Untitled", "title": "Untitled", "mimetype": "text/plain", "size": len(text.encode()),
+            "preview": shown, "lines": lines, "preview_is_truncated": shown != text}  # fmt: skip

@@ -14,7 +14,7 @@ from bot.hot import CASE_IN_THREAD, CASE_OF_TEAM
 from bot.settings import Settings
 from bot.slack.commands import Wish, of_connection, wish
 from bot.slack.home import OPEN
-from bot.slack.tripwire import kind_of_secret
+from bot.slack.tripwire import kind_of_secret, message_texts
 from bot.slack.wishes import InTheWay, Wishes
 from bot.store import CASE_OF_PAGE, Store
 from flows.core.effects import Event
@@ -54,6 +54,8 @@ class Words:
 
     async def hear(self, body: Body, team: str, bot_user: str, client: AsyncWebClient) -> None:
         event = body["event"]
+        if event.get("subtype") == "message_changed":
+            return await self._hear_edit(event, team, bot_user)
         user = str(event.get("user") or "")
         if event.get("subtype") not in HEARD or event.get("bot_id") or user in ("", bot_user):
             return
@@ -64,7 +66,8 @@ class Words:
         stranger = is_stranger(body, team)
         key = f"msg:{team}:{channel}:{event['ts']}"
         direct = channel.startswith("D") or event.get("channel_type") == "im"
-        said = (place, user, text, key, stranger)
+        pasted = message_texts(event)
+        said = (place, user, text, key, stranger, pasted)
         if (thread or direct) and await self._answer(*said):
             return
         if thread and event.get("parent_user_id") == bot_user:
@@ -75,13 +78,30 @@ class Words:
             return
         if stranger:
             await self.wishes.tell("guest", place, user, key)
-        elif kind := kind_of_secret(text):
+        elif kind := kind_of_secret(pasted):
             await self.wishes.tell("leaked", place, user, key, kind=kind)
         else:
             await self._ask(text, place, user, key)
 
+    async def _hear_edit(self, event: Body, team: str, bot_user: str) -> None:
+        """What was answered stays answered; only a secret that came in with an edit is noticed. Slack changes messages
+        itself too (it shows what a link leads to): then the text is the same.
+        """
+        now = event.get("message") or {}
+        user, pasted = str(now.get("user") or ""), message_texts(now)
+        same = "edited" not in now or pasted == message_texts(event.get("previous_message") or {})
+        if now.get("bot_id") or user in ("", bot_user) or same or not (kind := kind_of_secret(pasted)):
+            return
+        channel, thread = str(event["channel"]), str(now.get("thread_ts") or "")
+        key = f"edit:{team}:{channel}:{now.get('ts')}:{now['edited'].get('ts')}"
+        place = {"team": team, "channel": channel, **({"thread": thread} if thread else {})}
+        direct = channel.startswith("D")
+        heard = (thread or direct) and await self._answer(place, user, "", key, False, pasted)
+        if direct and not heard:
+            await self.wishes.tell("leaked", place, user, key, kind=kind)
+
     async def _answer(
-        self, place: Mapping[str, str], user: str, text: str, key: str, stranger: bool, case_id: str = ""
+        self, place: Mapping[str, str], user: str, text: str, key: str, stranger: bool, pasted: str, case_id: str = ""
     ) -> bool:
         """A word in a case's thread, or in a direct message to the person's open case. True when it was ours."""
         team, channel, thread = place["team"], place["channel"], place.get("thread")
@@ -94,7 +114,7 @@ class Words:
         if row is None:
             return False
         case, body = row
-        if kind := kind_of_secret(text):
+        if kind := kind_of_secret(pasted):
             seen = Event("leaked", key, time.time(), user, data={"team": team, "form": kind})
             await receive(self.store, None, case, seen)
             return True
