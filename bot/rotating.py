@@ -71,6 +71,10 @@ class Rotations:
             log.info("rotation %s of %s begins, %s said yes", rotation, case.connection, by)
         return not problem
 
+    async def finish(self, rotation: str) -> None:
+        """Of a workspace that removed Mend meanwhile."""
+        await self._go_on(rotation)
+
     async def _go_on(self, rotation: str) -> None:
         while (row := await self._row(rotation)) is not None and row.ended_at is None:
             step = _next(row)
@@ -109,8 +113,9 @@ class Rotations:
             more = {"problem": why.kind, "said": why.said[:300], "kept": why.kept}
             await self._tell(connection, row, "unrotated", "", **more)
             await ledger.end(connection, row.id)
+            left = await self._left(connection, row)
         log.warning("rotation %s of %s ended without a new credential: %s", row.id, row.connection, why.kind)
-        await self.pool.run(self._forget, row.id, None if why.kept else 7 * DAY)
+        await self.pool.run(self._forget, row.id, None if why.kept and not left else 7 * DAY)
 
     async def _park(self, row: Any) -> None:
         """A person carries the new one to the pipeline; until then the old one is valid, where there can be two."""
@@ -119,19 +124,38 @@ class Rotations:
             more = {"old": facts["old"] if facts["overlap"] else "", "problem": facts.get("platform_said", "")}
             more["failing"] = ", ".join(facts.get("failing", []))
             await self._tell(connection, row, "carry", "", **more)
-            if facts["overlap"] and row.due_at is None:
-                await ledger.note(connection, row.id, {}, due_at=time.time() + ledger.REMIND)
-            elif not facts["overlap"]:
+            left = await self._left(connection, row)
+            if left or not facts["overlap"]:
                 await ledger.end(connection, row.id)
-        if not facts["overlap"]:
-            await self.pool.run(self._forget, row.id, None)
+            elif row.due_at is None:
+                await ledger.note(connection, row.id, {}, due_at=time.time() + ledger.REMIND)
+        if left or not facts["overlap"]:
+            await self._ended(row, left, more["old"])
 
     async def _end(self, row: Any) -> None:
         async with self.store.transaction() as connection:
             more = {"old": row.facts["old"], "sent": row.facts.get("sent", "")}
             await self._tell(connection, row, "rotated", "", **more)
             await ledger.end(connection, row.id)
+            left = await self._left(connection, row)
+        await self._ended(row, left)
+
+    async def _ended(self, row: Any, left: bool, old: str = "") -> None:
+        """A new one is in use. Where nobody is left to be told, the log says where it is, and what is still valid."""
         await self.pool.run(self._forget, row.id, None)
+        if not left:
+            return
+        await self.pool.run(lambda: opened().leave(row.id, row.team))
+        log.warning(
+            "the credential of %s was replaced for workspace %s, which is gone: `mend vault list` names the new one and"
+            " `mend vault show` prints it for whoever puts it into the pipeline%s",
+            row.connection, row.team, f"; the old one ({old}) is still valid" if old else "",
+        )  # fmt: skip
+
+    async def _left(self, connection: AsyncConnection, row: Any) -> bool:
+        """Whether its workspace is gone, which may have happened since the row was read."""
+        now = await ledger.find(connection, row.id)
+        return now is not None and bool(now.facts.get("left"))
 
     async def revoke(self, case: Case, args: Mapping[str, Any], key: str) -> None:
         """End the old one now. Whatever comes back is told, and a second order finds it ended."""
@@ -166,6 +190,8 @@ class Rotations:
             return await ledger.find(connection, rotation)
 
     async def _tell(self, connection: AsyncConnection, row: Any, kind: str, part: str, **data: Any) -> None:
+        if await self._left(connection, row):
+            return
         event = Event(kind, f"{kind}:{row.id}:{part}", time.time(), row.by, data={"id": row.id, **data})
         await receive(self.store, connection, row.case_id, event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import sqlalchemy as sa
@@ -13,9 +14,10 @@ from bot.repairs.rotation.ledger import rotations
 from bot.slack.installs import installations
 from bot.store import Store
 from bot.tables import cases, directs, history, messages, seen
-from bot.vault import secrets
+from bot.vault import LEFT, left_behind, secrets
 from flows.core.case import CLOSED
 
+log = logging.getLogger("mend.upkeep")
 KEEP_SEEN = 7 * 86400.0
 KEEP_LINKS = 86400.0
 # What ran into a fault for a day stays a month, for whoever looks for the reason.
@@ -23,14 +25,26 @@ KEEP_FAILED_HOURS = 30 * 24
 
 
 async def forget_team(connection: AsyncConnection, team: str) -> None:
-    """Mend was removed there: cases close, timers stop, secrets are forgotten, no job calls Slack with a dead token."""
+    """Mend was removed there: cases close, timers stop, secrets are forgotten, no job calls Slack with a dead token.
+
+    A rotation that has begun to change something is brought to its end first, in silence: until then Mend may have the
+    only copy of a credential that works.
+    """
     now = time.time()
     mine = sa.select(cases.c.id).where(cases.c.team == team)
     wished = messages.update().where(messages.c.team == team, messages.c.wanted.is_not(None))
     await connection.execute(wished.values(wanted=None, due_at=None))
-    await connection.execute(secrets.delete().where(secrets.c.team == team))
+    begun = await _let_end(connection, team, now)
+    made = sa.select(rotations.c.id).where(rotations.c.team == team)
+    for statement in left_behind(team, made):
+        await connection.execute(statement)
+    kept = sa.or_(
+        sa.func.split_part(secrets.c.batch, ":", 1).in_(begun),
+        secrets.c.version == LEFT,
+    )
+    await connection.execute(secrets.delete().where(secrets.c.team == team, sa.not_(kept)))
     await connection.execute(links.delete().where(links.c.team == team))
-    await connection.execute(rotations.delete().where(rotations.c.team == team))
+    await connection.execute(rotations.delete().where(rotations.c.team == team, rotations.c.id.not_in(begun)))
     await connection.execute(directs.delete().where(directs.c.team == team))
     await connection.execute(installations.delete().where(installations.c.team == team))
     closed = sa.func.jsonb_build_object("state", "cancelled", "closed_from", cases.c.state, "waiting", False,
@@ -51,6 +65,28 @@ async def forget_team(connection: AsyncConnection, team: str) -> None:
         ),
         {"team": team, "ids": list((await connection.execute(mine)).scalars())},
     )
+
+
+async def _let_end(connection: AsyncConnection, team: str, now: float) -> list[str]:
+    """Rotations that changed nothing yet end here; the others go on without their case. Which those are."""
+    under_way = sa.and_(rotations.c.team == team, rotations.c.ended_at.is_(None))
+    stop = rotations.update().where(under_way, rotations.c.step == "").values(ended_at=now, due_at=None)
+    await connection.execute(stop)
+    left = rotations.c.facts.op("||")(sa.func.jsonb_build_object("left", True))
+    go_on = rotations.update().where(under_way).values(facts=left, due_at=None)
+    begun = (await connection.execute(go_on.returning(rotations.c.id, rotations.c.connection))).all()
+    for row in begun:
+        log.warning(
+            "workspace %s left while the credential of %s is replaced: that is brought to its end", team, row[1]
+        )
+    await connection.execute(
+        sa.text(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) SELECT 'default', 'finish_rotation',"
+            " 'rotate:' || case_id, jsonb_build_object('id', id) FROM rotations WHERE id = ANY(:ids)"
+        ),
+        {"ids": [row.id for row in begun]},
+    )
+    return [row.id for row in begun]
 
 
 async def move_channel(connection: AsyncConnection, team: str, old: str, new: str) -> None:

@@ -42,6 +42,10 @@ TURN = sa.text("SELECT pg_advisory_xact_lock(7264504)")
 # How long a new credential waits for its proof.
 UNPROVEN = 3600.0
 KEEP = Keeping()
+# In place of a workspace: one that has nothing of its own here, as everyone that installs Mend later.
+NEWCOMER = "-"
+# Read by nobody any more, and the one copy there is.
+LEFT = "left"
 
 
 def fingerprint(value: str) -> str:
@@ -79,9 +83,9 @@ class Vault:
         except sa.exc.OperationalError:
             raise VaultError("the vault's database does not answer: check MEND_DATABASE_URL") from None
 
-    def read(self, name: str, team: str = "") -> str:
+    def read(self, name: str, team: str = "", versions: Sequence[str] = ("current",)) -> str:
         """What `${vault:NAME}` means now."""
-        query = sa.select(secrets.c.value).where(secrets.c.name == name, secrets.c.version == "current")
+        query = sa.select(secrets.c.value).where(secrets.c.name == name, secrets.c.version.in_(versions))
         if team:
             query = query.where(secrets.c.team.in_((team, "")))
         with self._transaction() as connection:
@@ -91,14 +95,16 @@ class Vault:
         return self.cipher.decrypt(row.value)
 
     def kept(self, connection_name: str, team: str = "") -> dict[str, Entry]:
-        """The current secrets of one connection by field; those of `team`, or the newest of any for the operator."""
+        """The current secrets of one connection by field: those of `team`, else what counts for all; or the newest of
+        any for the operator."""
         start = f"{connection_name}."
         query = sa.select(secrets).where(secrets.c.connection == connection_name, secrets.c.version == "current")
         query = query.where(secrets.c.name.startswith(start, autoescape=True))
         if team:
             query = query.where(secrets.c.team.in_((team, "")))
+        own = [secrets.c.team != ""] if team else []
         with self._transaction() as connection:
-            rows = connection.execute(query.order_by(secrets.c.at)).all()
+            rows = connection.execute(query.order_by(*own, secrets.c.at)).all()
         return {row.name.removeprefix(start): self._entry(row) for row in rows}
 
     def _entry(self, row: Any) -> Entry:
@@ -215,6 +221,12 @@ class Vault:
         with self._transaction() as connection:
             connection.execute(secrets.delete().where(mine))
 
+    def leave(self, rotation: str, team: str) -> None:
+        """A rotation ended that its workspace did not wait for."""
+        with self._transaction() as connection:
+            for statement in left_behind(team, [rotation]):
+                connection.execute(statement)
+
     def expire(self, batch: str, seconds: float) -> None:
         with self._transaction() as connection:
             mine = secrets.update().where(secrets.c.batch == batch)
@@ -243,6 +255,17 @@ class Vault:
                     connection.execute(sa.update(place).where(place.c[column] == token).values(**changed))
                     count += 1
         return count
+
+
+def left_behind(team: str, rotations: Sequence[str] | sa.Select[Any], keep: Keeping = KEEP) -> list[Any]:
+    """Statements for a workspace that is gone: of what Mend made for it, the one copy there is stays for a while."""
+    for_all = sa.alias(secrets)
+    again = sa.exists().where(
+        for_all.c.team == "", for_all.c.batch == secrets.c.batch, for_all.c.name == secrets.c.name
+    )
+    made = sa.and_(secrets.c.team == team, secrets.c.batch.in_(rotations), secrets.c.version == "current")
+    later = {"version": LEFT, "forget_at": time.time() + keep.old_days * DAY}
+    return [secrets.delete().where(made, again), secrets.update().where(made).values(**later)]
 
 
 _opened: list[Vault] = []

@@ -59,6 +59,7 @@ class Tasks:
             "try_credentials": lambda a: mending.try_credentials(a["link"]),
             "keep_credentials": lambda a: mending.keep_credentials(a["link"]),
             "redeem_code": lambda a: hands.authorizing.redeem_code(a["link"]),
+            "finish_rotation": lambda a: hands.rotations.finish(a["id"]),
             "mirror": lambda a: mending.mirror(a["link"]),
             "look": lambda a: watch.look(a["name"]),
             "remind": lambda a: watch.remind(a["key"], a["places"], a["view"]),

@@ -18,7 +18,7 @@ from bot.checks.target import target_for
 from bot.database import migrate
 from bot.references import serve_references
 from bot.settings import VAULTS, Connection, Keeping, Settings, SettingsError, resolve
-from bot.vault import Vault, opened
+from bot.vault import LEFT, NEWCOMER, Vault, opened
 from tests.dump import dumped
 
 CANARY = "c4n4ry-pa55word"
@@ -80,6 +80,26 @@ def test_a_secret_of_one_workspace_is_not_seen_by_another(vault: Vault, tmp_path
     assert target_for(settings, "warehouse", "T2").secrets["password"] == "old"
     assert vault.forget(team="T1") == 1
     assert target_for(settings, "warehouse", "T1").secrets["password"] == "old"
+
+
+def test_what_counts_for_all_is_read_by_whoever_has_nothing_of_their_own(vault: Vault, tmp_path: Path) -> None:
+    settings = warehouse(tmp_path)
+    for batch, team, value in (("b1", "T1", "of T1"), ("b2", "", "for all")):
+        vault.add(batch, {"warehouse.password": value}, "U0ALICE", team=team, connection="warehouse")
+        vault.promote(batch, {"warehouse.password": "old"})
+    read = {team: target_for(settings, "warehouse", team).secrets["password"] for team in ("T1", "T2", NEWCOMER)}
+    assert read == {"T1": "of T1", "T2": "for all", NEWCOMER: "for all"}
+
+
+def test_the_one_copy_of_what_mend_made_outlives_its_workspace_for_a_week(vault: Vault, tmp_path: Path) -> None:
+    """Where the workspace had a login of its own, nobody else knows the password that Mend gave it."""
+    vault.add("r1", {"warehouse.password": CANARY}, "U0BOB", team="T1", connection="warehouse", lasts=None)
+    vault.promote("r1")
+    vault.leave("r1", "T1")
+    assert [row.version for row in vault.listed()] == [LEFT]
+    assert target_for(warehouse(tmp_path), "warehouse", "T1").secrets["password"] == "old", "no check uses it"
+    assert vault.read("warehouse.password", versions=("current", LEFT)) == CANARY
+    assert 6 < (vault.listed()[0].forget_at - time.time()) / 86400 <= 7
 
 
 def test_a_changed_user_is_kept_with_its_password(vault: Vault, tmp_path: Path) -> None:
@@ -165,6 +185,7 @@ def test_the_terminal_keeps_lists_and_forgets_with_a_key_of_its_own(tmp_path: Pa
     shown = run(tmp_path, "list")
     assert "crm-token" in shown.stdout
     assert CANARY not in shown.stdout + shown.stderr
+    assert run(tmp_path, "show", "crm-token").stdout == CANARY + "\n"
     assert "forgotten: 1 version of crm-token" in run(tmp_path, "forget", "crm-token").stdout
     gone = run(tmp_path, "forget", "crm-token")
     assert (gone.returncode, gone.stderr.count("\n")) == (2, 1)

@@ -170,6 +170,14 @@ def vault_put(name: Annotated[str, typer.Argument(help="As in ${vault:NAME}.")])
     raise typer.Exit(run(name))
 
 
+@vault.command("show", epilog="Example: mend vault show shop.password")
+def vault_show(name: Annotated[str, typer.Argument(help="As `mend vault list` names it.")]) -> None:
+    """Print what is in force under a name, for whoever carries it to where it is needed."""
+    from bot.cli.vault import show as run
+
+    raise typer.Exit(run(name))
+
+
 @vault.command("forget", epilog="Example: mend vault forget crm-token")
 def vault_forget(name: Annotated[str, typer.Argument(help="As `mend vault list` shows it.")]) -> None:
     """Delete every version of a secret."""

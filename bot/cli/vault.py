@@ -12,7 +12,7 @@ from bot.cipher import NO_KEY, can_keep, key_file, keys, make_key, write_keys
 from bot.cli.text import clean
 from bot.database import database_url, migrate
 from bot.settings import SettingsError
-from bot.vault import Vault
+from bot.vault import LEFT, Vault
 from messages.escape import utc
 
 NAME = re.compile(r"[\w.-]{1,100}")
@@ -46,6 +46,11 @@ def put(name: str) -> int:
         raise SettingsError("nothing was given: type the secret, or pipe it into `mend vault put`")
     _vault().put(name, value, "the terminal")
     print(f"kept: write ${{vault:{name}}} in mend.yml")
+    return 0
+
+
+def show(name: str) -> int:
+    print(_vault().read(name, versions=("current", LEFT)))
     return 0
 
 

@@ -15,7 +15,7 @@ from bot.repairs.rotation.base import Job, Look, Refused, Way, way_of, wrong
 from bot.repairs.rotation.blast import admin_of, elsewhere, plan_of, sharing, stored
 from bot.repairs.trial import accepted
 from bot.settings import Settings
-from bot.vault import opened
+from bot.vault import NEWCOMER, opened
 from flows.core.finding import Finding, explaining
 from flows.core.sheet import sheet
 
@@ -104,7 +104,9 @@ class Run:
         self._keep(self.before, {f: v for f, v in old.items() if v}, [(self.team, self.name)], "before")
         shared = sharing(self.settings, self.name, self.team)
         names = [self.name, *shared]
-        others = elsewhere(self.settings, names, self.team, self.row.facts.get("teams", []))
+        # Who installs Mend later reads mend.yml, which may name what ends here: the new one is kept for them too.
+        others = elsewhere(self.settings, names, self.team, [*self.row.facts.get("teams", []), NEWCOMER])
+        others = [("" if team == NEWCOMER else team, name) for team, name in others]
         seen = self._look()
         if new := self.way.make(self.job()):
             self._keep(self.row.id, new, [*((self.team, name) for name in names), *others], "new")
