@@ -34,17 +34,7 @@ async def forget_team(connection: AsyncConnection, team: str) -> None:
     mine = sa.select(cases.c.id).where(cases.c.team == team)
     wished = messages.update().where(messages.c.team == team, messages.c.wanted.is_not(None))
     await connection.execute(wished.values(wanted=None, due_at=None))
-    begun = await _let_end(connection, team, now)
-    made = sa.select(rotations.c.id).where(rotations.c.team == team)
-    for statement in left_behind(team, made):
-        await connection.execute(statement)
-    kept = sa.or_(
-        sa.func.split_part(secrets.c.batch, ":", 1).in_(begun),
-        secrets.c.version == LEFT,
-    )
-    await connection.execute(secrets.delete().where(secrets.c.team == team, sa.not_(kept)))
-    await connection.execute(links.delete().where(links.c.team == team))
-    await connection.execute(rotations.delete().where(rotations.c.team == team, rotations.c.id.not_in(begun)))
+    await _forget_credentials(connection, team, await _let_end(connection, team, now))
     await connection.execute(directs.delete().where(directs.c.team == team))
     await connection.execute(installations.delete().where(installations.c.team == team))
     closed = sa.func.jsonb_build_object("state", "cancelled", "closed_from", cases.c.state, "waiting", False,
@@ -67,6 +57,17 @@ async def forget_team(connection: AsyncConnection, team: str) -> None:
     )
 
 
+async def _forget_credentials(connection: AsyncConnection, team: str, begun: list[str]) -> None:
+    """All but what the rotations that are under way still need, and the one copy there is of what one has made."""
+    made = sa.select(rotations.c.id).where(rotations.c.team == team)
+    for statement in left_behind(team, made):
+        await connection.execute(statement)
+    needed = sa.or_(sa.func.split_part(secrets.c.batch, ":", 1).in_(begun), secrets.c.version == LEFT)
+    await connection.execute(secrets.delete().where(secrets.c.team == team, sa.not_(needed)))
+    await connection.execute(links.delete().where(links.c.team == team))
+    await connection.execute(rotations.delete().where(rotations.c.team == team, rotations.c.id.not_in(begun)))
+
+
 async def _let_end(connection: AsyncConnection, team: str, now: float) -> list[str]:
     """Rotations that changed nothing yet end here; the others go on without their case. Which those are."""
     under_way = sa.and_(rotations.c.team == team, rotations.c.ended_at.is_(None))
@@ -76,9 +77,7 @@ async def _let_end(connection: AsyncConnection, team: str, now: float) -> list[s
     go_on = rotations.update().where(under_way).values(facts=left, due_at=None)
     begun = (await connection.execute(go_on.returning(rotations.c.id, rotations.c.connection))).all()
     for row in begun:
-        log.warning(
-            "workspace %s left while the credential of %s is replaced: that is brought to its end", team, row[1]
-        )
+        log.warning("workspace %s left while the credential of %s is replaced: that goes on to its end", team, row[1])
     await connection.execute(
         sa.text(
             "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, args) SELECT 'default', 'finish_rotation',"
