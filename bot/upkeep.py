@@ -24,6 +24,13 @@ KEEP_LINKS = 86400.0
 KEEP_FAILED_HOURS = 30 * 24
 
 
+async def came_back(connection: AsyncConnection, team: str, removed_at: float) -> bool:
+    """Whether a workspace installed Mend after that removal: Slack sends again what was not answered, for hours."""
+    query = sa.select(installations.c.at).where(installations.c.team == team)
+    at = (await connection.execute(query)).scalar()
+    return at is not None and at > removed_at + 1
+
+
 async def forget_team(connection: AsyncConnection, team: str) -> None:
     """Mend was removed there: cases close, timers stop, secrets are forgotten, no job calls Slack with a dead token.
 
@@ -59,7 +66,7 @@ async def forget_team(connection: AsyncConnection, team: str) -> None:
 
 async def _forget_credentials(connection: AsyncConnection, team: str, begun: list[str]) -> None:
     """All but what the rotations that are under way still need, and the one copy there is of what one has made."""
-    made = sa.select(rotations.c.id).where(rotations.c.team == team)
+    made = sa.select(rotations.c.id).where(rotations.c.team == team, rotations.c.id.not_in(begun))
     for statement in left_behind(team, made):
         await connection.execute(statement)
     needed = sa.or_(sa.func.split_part(secrets.c.batch, ":", 1).in_(begun), secrets.c.version == LEFT)

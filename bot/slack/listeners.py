@@ -183,11 +183,13 @@ class Listeners:
         elif kind in ("message", "app_mention"):
             await self.words.hear(body, team, str(context.bot_user_id or ""), client)
         elif kind == "app_uninstalled" or (kind == "tokens_revoked" and (event.get("tokens") or {}).get("bot")):
-            from bot.upkeep import forget_team
+            from bot.upkeep import came_back, forget_team
 
-            log.warning("Mend was removed from workspace %s: its cases are closed", team)
             async with self.store.transaction() as connection:
+                if await came_back(connection, team, float(body.get("event_time") or time.time())):
+                    return
                 await forget_team(connection, team)
+            log.warning("Mend was removed from workspace %s: its cases are closed", team)
         elif kind == "channel_id_changed":
             from bot.upkeep import move_channel
 

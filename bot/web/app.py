@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound, Route, Router
 from starlette.types import Receive, Scope, Send
 
 from bot.settings import SettingsError
+from bot.web.body import body_of
 
 log = logging.getLogger("mend.app")
 # Slack's largest payloads (a modal view) are 250 kB; anything far above is not Slack.
@@ -75,8 +76,11 @@ def web_app(
     async def events(request: Request) -> Response:
         if slack_events is None:
             return PlainTextResponse("This bot listens by Socket Mode.\n", status_code=404)
-        if int(request.headers.get("content-length") or 0) > MAX_BODY:
+        # Read here and no further: who sends in chunks says no length, and is known only by the signature of it all.
+        body = await body_of(request, MAX_BODY)
+        if body is None:
             return PlainTextResponse("too large\n", status_code=413)
+        request._body = body
         return await slack_events(request)
 
     made = Starlette(

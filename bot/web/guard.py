@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from bot.settings import public_url
+from bot.web.body import body_of
 from messages.page import View, page
 
 MAX_BODY = 64 * 1024
@@ -138,16 +139,6 @@ def same(one: str, other: str) -> bool:
     return hmac.compare_digest(one.encode(), other.encode())
 
 
-async def body_of(request: Request, largest: int) -> bytes | None:
-    """The body, or None as soon as it is larger than so many bytes."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > largest:
-            return None
-    return bytes(body)
-
-
 def brought_back(request: Request) -> dict[str, str]:
     """What another site gave the browser to bring along, without what no such site says."""
     return {name: value for name, value in request.query_params.items() if len(value) <= LONGEST}
@@ -168,7 +159,8 @@ async def form(request: Request, link_id: str) -> dict[str, str]:
     if any(len(values) > 1 for values in fields.values()):  # our forms name each field once; who reads which differs
         raise Refused(400)
     typed = {name: values[-1] for name, values in fields.items()}
-    if not _from_us(request) or not same(typed.pop("csrf", ""), csrf(session_of(request), link_id)):
+    session = session_of(request)  # without one, who knows the link could work out what we gave to nobody
+    if not session or not _from_us(request) or not same(typed.pop("csrf", ""), csrf(session, link_id)):
         raise Refused(403)
     return typed
 

@@ -25,7 +25,8 @@ from bot.slack.commands import connection_of, of_connection
 from bot.slack.home import OPEN
 from bot.store import Store
 from bot.views import in_order, said_of
-from bot.web.guard import Limiter, body_of, caller
+from bot.web.body import body_of
+from bot.web.guard import Limiter, caller
 from bot.web.signed import by_fivetran, by_token, by_zendesk
 from flows.core.effects import Event
 from flows.core.explain import explain

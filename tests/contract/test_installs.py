@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,6 +49,18 @@ def install(world: World, browser: requests.Session, **chosen: str) -> requests.
     return browser.get(consent.url + "&" + "&".join(f"{k}={v}" for k, v in chosen.items()), timeout=20)
 
 
+def installed(world: World, *teams: str) -> None:
+    """In these workspaces and no others, whatever was before."""
+    for team in ("T0LOCAL", OTHER):
+        uninstall(world.slack.hub, team)
+    # Slack tells it by two events, and the later one must not meet the next installation.
+    told = ("tokens_revoked", "app_uninstalled")
+    events = [d for d in world.slack.deliveries if d.payload.get("event", {}).get("type") in told]
+    wait(lambda: all(d.finished.is_set() for d in events) and rows(world.url, "installations") == [])
+    for team in teams:
+        assert "Mend is installed in" in install(world, requests.Session(), team=team).text
+
+
 def rows(database: str, table: str) -> list[str]:
     engine = sa.create_engine(database.replace("postgresql://", "postgresql+psycopg://"))
     with engine.connect() as connection:
@@ -66,20 +79,22 @@ def other_case(world: World) -> Talk:
 
 
 def test_before_it_is_installed_mend_says_so(world: World) -> None:
+    installed(world)
+    before = len(world.slack.ephemerals(f"U{OTHER[1:]}", f"C{OTHER[1:]}"))
     world.slack.command("/mend warehouse", user=f"U{OTHER[1:]}", channel=f"C{OTHER[1:]}")
-    told = wait(lambda: world.slack.ephemerals(f"U{OTHER[1:]}", f"C{OTHER[1:]}"))
+    told = wait(lambda: world.slack.ephemerals(f"U{OTHER[1:]}", f"C{OTHER[1:]}")[before:])
     assert "not installed" in told[0]["text"]
 
 
 def test_who_declines_installs_nothing(world: World, database: str) -> None:
+    installed(world)
     page = install(world, requests.Session(), deny="1")
     assert "did not allow it" in page.text
     assert rows(database, "installations") == []
 
 
 def test_two_workspaces_are_answered_each_with_its_own_token(world: World, database: str) -> None:
-    for team in ("T0LOCAL", OTHER):
-        assert "Mend is installed in" in install(world, requests.Session(), team=team).text
+    installed(world, "T0LOCAL", OTHER)
     talk, other = world.start("billing"), other_case(world)
     talk.until("checking_permissions")
     other.until("regenerating_credentials")
@@ -91,14 +106,23 @@ def test_two_workspaces_are_answered_each_with_its_own_token(world: World, datab
 
 
 def test_whose_token_it_is_is_asked_once(world: World) -> None:
+    installed(world, "T0LOCAL")
+
+    def answers() -> int:
+        return len([m for m in world.slack.ephemerals() if "open case" in m["text"]])
+
+    before = answers()
+    world.slack.command("/mend status")
+    wait(lambda: answers() == before + 1)
     asked = len(world.slack.calls_of("auth.test"))
     for _ in range(3):
         world.slack.command("/mend status")
-    wait(lambda: len([m for m in world.slack.ephemerals() if "open case" in m["text"]]) >= 3)
+    wait(lambda: answers() == before + 4)
     assert len(world.slack.calls_of("auth.test")) == asked
 
 
 def test_a_state_is_good_once_and_in_its_browser_only(world: World, database: str) -> None:
+    installed(world, "T0LOCAL")
     browser = requests.Session()
     consent = browser.get(world.addresses[0] + "/slack/install", timeout=20)
     sent = browser.get(consent.url + f"&team={OTHER}", timeout=20, allow_redirects=False).headers["location"]
@@ -112,6 +136,7 @@ def test_a_state_is_good_once_and_in_its_browser_only(world: World, database: st
 
 
 def test_what_is_removed_is_forgotten_and_can_come_back(world: World, database: str) -> None:
+    installed(world, "T0LOCAL", OTHER)
     case = other_case(world)
     case.until("regenerating_credentials")
     dead = [t for t, owner in world.slack.hub.tokens.items() if owner == OTHER]
@@ -123,4 +148,15 @@ def test_what_is_removed_is_forgotten_and_can_come_back(world: World, database: 
     install(world, requests.Session(), team=OTHER)
     other_case(world).until("regenerating_credentials")
     assert dead
+    world.start("billing").until("checking_permissions")
+
+
+def test_word_of_an_old_removal_that_comes_late_does_not_undo_a_new_installation(world: World, database: str) -> None:
+    """Slack sends an event again that was not answered: https://docs.slack.dev/apis/events-api/#retries"""
+    installed(world, "T0LOCAL")
+    hub = world.slack.hub
+    payload = next(d.payload for d in hub.courier.deliveries if d.payload.get("event") == {"type": "app_uninstalled"})
+    late = {**payload, "team_id": "T0LOCAL", "event_time": int(time.time()) - 60, "event_id": "Ev0LATE"}
+    assert hub.call_app("events_api", late).wait(30)
+    assert len(rows(database, "installations")) == 1
     world.start("billing").until("checking_permissions")

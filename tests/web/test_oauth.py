@@ -18,7 +18,8 @@ from tests.talk import ALICE, BOB, DANA, GUEST, Talk, World, case_of, rows, wait
 from tests.web.oauth_visit import bare, come_back, consent, crm, departure, everything, number, ready
 from tests.web.visitor import Visitor, links_of
 
-NAMES = ("crm", "denied", "scopes", "down", "killed", "shared")
+# Each test has its connection, which was never authorized before.
+NAMES = ("crm", "known", "denied", "scopes", "down", "killed", "shared", "words", "late", "unfinished")
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +82,11 @@ def test_who_says_no_at_the_provider_may_try_again(world: World) -> None:
 
 
 def test_another_account_is_shown_beside_the_known_one(world: World, provider: OAuthProvider) -> None:
+    talk = started(world, "known")
+    page = ready(world, talk)
+    finish(come_back(page, consent(departure(page))), talk)
     provider.revoke()
-    talk = started(world, "crm")
+    talk = started(world, "known")
     page = ready(world, talk)
     assert "the same account as before, 24601" in page.text
     come_back(page, consent(departure(page), account="99")).until("Is this right?")
@@ -178,14 +182,10 @@ def test_the_step_is_given_to_somebody_else_and_followed_in_the_thread(world: Wo
     assert not any(url in call for call in public)
 
 
-def test_who_was_asked_may_answer_in_words(world: World, provider: OAuthProvider) -> None:
-    provider.revoke()
-    talk = started(world, "shared")
+def test_who_was_asked_may_answer_in_words(world: World) -> None:
+    talk = started(world, "words")
     talk.say(f"reauthorize <@{BOB}|bob>")
-    before = len(world.slack.messages("D" + BOB[1:]))
-    wait(lambda: len(world.slack.messages("D" + BOB[1:])) > before or before, 40)
-    wait(lambda: rows(world, "SELECT 1 FROM links WHERE asked_by <> '' AND state = 'issued'"), 40)
-    asked = wait(lambda: [m for m in world.slack.messages("D" + BOB[1:]) if "asks you to" in m["text"]][1:], 40)[-1]
+    asked = direct(world, BOB, "asks you to authorize words again")
     url = next(
         e["url"] for b in asked["blocks"] for e in b.get("elements", []) if e.get("action_id") == "mend_open_page"
     )
@@ -193,13 +193,11 @@ def test_who_was_asked_may_answer_in_words(world: World, provider: OAuthProvider
     page = Visitor(url).press("begin")
     direct(world, BOB, f"number {number(page)}", before)
     world.slack.say("it was me", user=BOB, channel="D" + BOB[1:])
-    come_back(page.until("Go to"), consent(departure(page))).until("work and are saved")
-    talk.until("resolved")
+    finish(come_back(page.until("Go to"), consent(departure(page))), talk)
 
 
-def test_a_link_that_ran_out_or_was_replaced_is_shown_so_by_itself(world: World, provider: OAuthProvider) -> None:
-    provider.revoke()
-    talk = started(world, "shared")
+def test_a_link_that_ran_out_or_was_replaced_is_shown_so_by_itself(world: World) -> None:
+    talk = started(world, "late")
     talk.say(f"reauthorize <@{BOB}>")
     talk.said("was asked in a direct message")
     talk.say(f"reauthorize <@{BOB}>")
@@ -218,16 +216,15 @@ def test_a_link_that_ran_out_or_was_replaced_is_shown_so_by_itself(world: World,
     talk.said("was asked, and it is not needed any more")
 
 
-def test_a_link_that_nobody_finished_looks_like_one_that_never_was(world: World, provider: OAuthProvider) -> None:
-    provider.revoke()
-    talk = started(world, "crm")
+def test_a_link_that_nobody_finished_looks_like_one_that_never_was(world: World) -> None:
+    talk = started(world, "unfinished")
     page = ready(world, talk)
     back = consent(departure(page))
-    rows(world, "UPDATE links SET expires_at = expires_at - 1000 WHERE state = 'away'")
+    shift = "UPDATE links SET expires_at = expires_at + :seconds WHERE case_id = :case AND state = 'away' RETURNING 1"
+    assert rows(world, shift, seconds=-1000, case=case_of(talk))
     assert come_back(page, back).answer.status_code == 410
     late = bare(page)
     unknown = come_back(page, back.split("?")[0] + "?code=x&state=" + "A" * 43)
     assert (unknown.answer.status_code, bare(unknown)) == (410, late)
-    rows(world, "UPDATE links SET expires_at = expires_at + 1000 WHERE state = 'away'")
-    come_back(page, back).until("work and are saved")
-    talk.until("resolved")
+    assert rows(world, shift, seconds=1000, case=case_of(talk))
+    finish(come_back(page, back), talk)
