@@ -16,7 +16,9 @@ KNOWN = [(kind, re.compile(pattern)) for kind, pattern in FORMS]
 # What a person sees is one word to them: characters without width, marks of emphasis and code, quotes of a language.
 UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\u201e\u201a\u00ab\u00bb", '\'\'"""\'""')
-LINK = re.compile(r"<(?:mailto:|tel:)?(?:[^<>|\s]+\|)?([^<>|\n]+)>")
+LINK = re.compile(r"<(?:(mailto:|tel:)|(?=[a-z][^<>|\s]{0,30}://))([^<>|\s]+)(?:\|([^<>\n]*))?>")
+# As JSON and logs write the end of a line.
+LINES = re.compile(r"(?:\\[rnt])+")
 USERINFO = re.compile(r"(?i)\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@<>|]{0,100}:(?P<value>[^\s@<>|]{2,200})@[^\s<>|]+")
 PLACE = re.compile(r"(?i)\b(?:host|hostaddr|server|data source)\s{0,3}=")
 ASSIGNED = re.compile(
@@ -67,7 +69,8 @@ SYMBOLS = set("!@#$%^&*?")
 
 def kind_of_secret(text: str) -> str:
     """What kind of secret a text surely or very likely holds, else ''."""
-    text = UNSEEN.sub("", html.unescape(text[:40_000])).translate(QUOTES)
+    text = html.unescape(LINK.sub(_link, text[:40_000]))
+    text = LINES.sub("\n", UNSEEN.sub("", text)).translate(QUOTES)
     # Slice by slice, as some patterns take time by the square of a run of letters.
     slices = (text[at : at + 2100] for at in range(0, len(text), 1800))
     return next((kind for kind in map(_kind, slices) if kind), "")
@@ -83,10 +86,15 @@ def message_texts(message: Mapping[str, Any]) -> str:
     return "\n".join(part for part in parts if part)
 
 
+def _link(found: re.Match[str]) -> str:
+    """Slack makes links of what people type: the address of one, the words of a mailbox as they stood there."""
+    mailbox, address, words = found[1], found[2], found[3] or ""
+    if mailbox:
+        return words or address
+    return f"{address} {words}" if words and words != address else address
+
+
 def _kind(text: str) -> str:
-    if any(not HARMLESS.fullmatch(found["value"]) for found in USERINFO.finditer(text)):
-        return "connection_string"
-    text = LINK.sub(r"\1", text)
     for kind, pattern in KNOWN:
         if pattern.search(text):
             return kind
