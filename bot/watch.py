@@ -219,6 +219,8 @@ class Watch:
                 answer = await self.sender.call("chat.postMessage", place.team, channel=place.channel, **payload)
                 if is_person(place.channel):
                     await expiries.learn(connection, place.team, place.channel, str(answer["channel"]))
+                    if before != "due":
+                        await self._take_back(place, str(answer["channel"]), key)
                 break
             except SlackRefused as refusal:
                 await expiries.become(connection, key, "lost" if refusal.lost else "due")
@@ -229,7 +231,7 @@ class Watch:
         """Whether a post got through that was not written down: its answer was lost, or somebody was killed.
 
         Direct messages are looked through where Slack has told which they are. Else a lost answer counts as a post, and
-        who was killed may not have come to it: rather twice than never.
+        who was killed may not have come to it: it is sent again, and a second one taken back once it is known where.
         """
         channel = place.channel
         if is_person(channel):
@@ -237,9 +239,20 @@ class Watch:
         if not channel:
             return before == "lost"
         try:
-            return bool(await self.sender.find(place.team, channel, "", f"r{key}", time.time() - DAY))
+            there = bool(await self.sender.find(place.team, channel, "", f"r{key}", time.time() - DAY))
         except SlackRefused as refusal:
             raise Later(refusal.error, refusal.retry_after) from None
+        if there and is_person(place.channel):
+            await self._take_back(place, channel, key)
+        return there
+
+    async def _take_back(self, place: Place, channel: str, key: str) -> None:
+        try:
+            await self.sender.keep_one(place.team, channel, f"r{key}", time.time() - DAY)
+        except SlackRefused as refusal:
+            if refusal.passing:
+                raise Later(refusal.error, refusal.retry_after) from None
+            log.warning("a reminder may stand twice in %s: %s", channel, refusal.error)
 
 
 def _key(*parts: object) -> str:

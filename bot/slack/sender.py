@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
 import aiohttp
@@ -203,6 +204,18 @@ class Sender:
 
     async def find(self, team: str, channel: str, thread: str, mark: str, since: float) -> str | None:
         """The ts of a message of ours whose block ids start with `mark`, for a post whose answer was lost."""
+        async with contextlib.aclosing(self._marked(team, channel, thread, mark, since)) as found:
+            async for ts in found:
+                return ts
+        return None
+
+    async def keep_one(self, team: str, channel: str, mark: str, since: float) -> None:
+        """Of messages of ours with the same mark the first stays."""
+        found = [ts async for ts in self._marked(team, channel, "", mark, since)]
+        for ts in sorted(found, key=float)[1:]:
+            await self.call("chat.delete", team, channel=channel, ts=ts)
+
+    async def _marked(self, team: str, channel: str, thread: str, mark: str, since: float) -> AsyncGenerator[str, None]:
         method = "conversations.replies" if thread else "conversations.history"
         # A minute for clocks that differ.
         args = {"channel": channel, "limit": 200, "oldest": f"{since - 60:.6f}", **({"ts": thread} if thread else {})}
@@ -213,14 +226,13 @@ class Sender:
             except SlackRefused as refusal:
                 if refusal.passing:
                     raise
-                return None
+                return
             for message in answer.get("messages") or []:
                 if any(str(b.get("block_id", "")).startswith(f"{mark}:") for b in message.get("blocks") or []):
-                    return str(message["ts"])
+                    yield str(message["ts"])
             cursor = str((answer.get("response_metadata") or {}).get("next_cursor") or "")
             if not cursor:
-                break
-        return None
+                return
 
 
 def _refusal(error: SlackApiError) -> SlackRefused:

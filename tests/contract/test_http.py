@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
@@ -118,6 +121,24 @@ def test_a_process_without_a_worker_takes_what_slack_sends_and_says_that_nobody_
 
 def test_what_is_too_large_is_not_read(world: World) -> None:
     assert post(world, "x" * 1_100_000).status_code == 413
+
+
+def test_a_body_without_an_end_is_not_read_on(world: World) -> None:
+    """In chunks nobody says how long it is, and no signature can be looked at before the end."""
+    parts = urlsplit(world.addresses[0])
+    head = f"POST /slack/events HTTP/1.1\r\nHost: {parts.netloc}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk, sent, answer = b"10000\r\n" + b"x" * 0x10000 + b"\r\n", 0, b""
+    with socket.create_connection((str(parts.hostname), int(parts.port or 80)), timeout=60) as line:
+        line.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):
+            while sent < 3000 and not select.select([line], [], [], 0)[0]:
+                line.sendall(chunk)
+                sent += 1
+        with contextlib.suppress(ConnectionError):
+            answer = line.recv(100)
+    assert sent < 1000, "64 MB were taken in"
+    assert answer.startswith(b"HTTP/1.1 413") or not answer
+    assert requests.get(world.addresses[0] + "/healthz", timeout=20).status_code == 200
 
 
 def test_two_replicas_behind_one_address_are_one_bot(world: World) -> None:

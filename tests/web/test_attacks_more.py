@@ -11,6 +11,8 @@ import psycopg
 import pytest
 import requests
 
+from bot.repairs.links import hashed
+from bot.web.guard import csrf
 from messages.page import page as rendered
 from tests.talk import Talk, World, case_of, rows, wait
 from tests.web.test_attacks import row
@@ -50,6 +52,16 @@ def test_only_a_look_and_a_form_are_taken(world: World, talk: Talk) -> None:
         assert requests.request(method, url, data={"do": "begin"}, timeout=20).status_code == 405
     over = {"X-HTTP-Method-Override": "POST", "X-Method-Override": "POST"}
     assert "Begin" in requests.get(url + "?_method=POST&do=begin", headers=over, timeout=20).text
+    assert row(world) == "issued"
+
+
+@pytest.mark.attack("a form of a browser without a session", "403: nobody's session has no forms")
+def test_who_only_knows_the_link_cannot_make_up_its_form(world: World, talk: Talk) -> None:
+    """What is drawn from an empty session and the link could be worked out by whoever has seen the link."""
+    url = fresh_link(talk)
+    forged = {"csrf": csrf("", hashed(url.rpartition("/")[2])), "do": "begin"}
+    assert requests.post(url, data=forged, timeout=20).status_code == 403
+    assert requests.post(url, data=forged, headers={"Cookie": "mend_page="}, timeout=20).status_code == 403
     assert row(world) == "issued"
 
 
