@@ -29,10 +29,12 @@ CODES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "AccessDenied": ("missing_privilege", "privilege.iam_policy_missing", ()),
     "AccessDeniedException": ("missing_privilege", "privilege.iam_policy_missing", ()),
     "Forbidden": ("missing_privilege", "privilege.iam_policy_missing", ()),
-    "AllAccessDisabled": ("account_locked", "account.suspended", ()),
-    "AccountProblem": ("account_locked", "account.suspended", ()),
-    "OptInRequired": ("account_locked", "account.suspended", ()),
-    "NotSignedUp": ("account_locked", "account.suspended", ()),
+    # Each is settled with AWS by who owns the account, no login is locked:
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    "AllAccessDisabled": ("account_billing", "account.suspended", ()),
+    "AccountProblem": ("account_billing", "account.suspended", ()),
+    "OptInRequired": ("account_billing", "account.suspended", ()),
+    "NotSignedUp": ("account_billing", "account.suspended", ()),
     "NoSuchBucket": ("config_error", "config.bucket_missing", ()),
     "InvalidBucketName": ("config_error", "config.bucket_missing", ()),
     "PermanentRedirect": ("config_error", "config.wrong_region", ()),

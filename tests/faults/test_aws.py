@@ -146,7 +146,7 @@ DOCUMENTED = [
     (503, xml("SlowDown", "Please reduce your request rate."), "rate_limited", "limit.rate_limited", ""),
     (500, xml("InternalError", "We encountered an internal error. Please try again."), "third_party_down",
      "availability.provider_error", ""),
-    (403, xml("AllAccessDisabled", "All access to this object has been disabled."), "account_locked", "account.suspended", ""),
+    (403, xml("AllAccessDisabled", "All access to this object has been disabled."), "account_billing", "account.suspended", ""),
 ]  # fmt: skip
 
 
