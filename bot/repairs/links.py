@@ -125,17 +125,19 @@ async def signed_in(connection: AsyncConnection, link_id: str, session: str) -> 
 async def confirm(connection: AsyncConnection, case_id: str, person: str, *, yes: bool) -> list[Any]:
     """The person says in Slack whether it was they who opened their page; which links that concerns.
 
-    No closes it at every stage.
+    No closes it at every stage. A yes for two that wait would also be one for whoever opened the other: both end.
     """
     states = ("opened",) if yes else ("issued", "opened", "confirmed", "away", "trying", "failed", "differs")
     mine = sa.and_(links.c.case_id == case_id, links.c.person == person, links.c.expires_at > time.time())
+    waiting = sa.select(links.c.id).where(mine, links.c.state == "opened").with_for_update()
+    several = yes and len((await connection.execute(waiting)).all()) > 1
     result = await connection.execute(
         links.update()
         .where(mine, links.c.state.in_(states))
-        .values(state="confirmed" if yes else "closed")
+        .values(state="confirmed" if yes and not several else "closed")
         .returning(links.c.id, links.c.asked_by)
     )
-    return list(result.all())
+    return [] if several else list(result.all())
 
 
 async def ran_out(connection: AsyncConnection, now: float) -> list[Any]:

@@ -16,7 +16,7 @@ from bot.web.guard import csrf
 from messages.page import page as rendered
 from tests.talk import Talk, World, case_of, rows, wait
 from tests.web.test_attacks import row
-from tests.web.visitor import Visitor, fresh_link, opened
+from tests.web.visitor import Visitor, confirm, fresh_link, opened
 
 # As they call themselves: https://api.slack.com/robots, Microsoft's preview service, and scanners of mail.
 MACHINES = (
@@ -53,6 +53,21 @@ def test_only_a_look_and_a_form_are_taken(world: World, talk: Talk) -> None:
     over = {"X-HTTP-Method-Override": "POST", "X-Method-Override": "POST"}
     assert "Begin" in requests.get(url + "?_method=POST&do=begin", headers=over, timeout=20).text
     assert row(world) == "issued"
+
+
+@pytest.mark.attack("two pages of a person open at once", "one yes opens neither")
+def test_a_yes_meant_for_ones_own_page_opens_no_other(world: World, talk: Talk) -> None:
+    """Somebody has got hold of another link of the same person and case, and opens it at the same time."""
+    page = Visitor(fresh_link(talk)).press("begin")
+    number = str(row(world, "code"))
+    other = """INSERT INTO links (id, kind, team, case_id, connection, person, state, session, code, expires_at)
+        SELECT 'f' || substr(id, 2), 'carry', team, case_id, connection, person, state, 'theirs', '99', expires_at
+        FROM links WHERE case_id = :case AND state = 'opened' RETURNING id"""
+    assert rows(world, other, case=case_of(talk))
+    confirm(world, talk, number)
+    wait(lambda: page.look().answer.status_code == 410)
+    states = rows(world, "SELECT DISTINCT state FROM links WHERE case_id = :case", case=case_of(talk))
+    assert [one.state for one in states] == ["closed"]
 
 
 @pytest.mark.attack("a form of a browser without a session", "403: nobody's session has no forms")
