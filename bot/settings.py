@@ -97,8 +97,14 @@ class Desk(BaseModel):
 
 
 class Access(Strict):
+    """`workspaces` are those (T0...) that may install Mend; none named: any that Slack lets install the app."""
+
     admins: list[str] = Field(default_factory=list)
     channels: list[str] = Field(default_factory=list)
+    workspaces: list[str] = Field(default_factory=list)
+
+    def lets_in(self, team: str) -> bool:
+        return not self.workspaces or team in self.workspaces
 
 
 class Reminders(Strict):

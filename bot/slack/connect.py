@@ -100,12 +100,16 @@ class SlackSide:
             from bot.slack.installs import Installs
             from bot.slack.oauth import oauth_flow
 
-            return {"oauth_flow": oauth_flow(Installs(self.store, self._own_bot()), self.env, client)}
+            installs = Installs(self.store, self._own_bot())
+            return {"oauth_flow": oauth_flow(installs, self.env, client, self._lets_in)}
 
         async def authorize(context: AsyncBoltContext) -> AuthorizeResult:  # Bolt cannot call a bound method here
             return self._authorized()
 
         return {"authorize": authorize}
+
+    def _lets_in(self, team: str) -> bool:
+        return self.settings().access.lets_in(team)
 
     def _own_bot(self) -> Bot | None:
         if not self.who:

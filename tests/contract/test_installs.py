@@ -160,3 +160,12 @@ def test_word_of_an_old_removal_that_comes_late_does_not_undo_a_new_installation
     assert hub.call_app("events_api", late).wait(30)
     assert len(rows(database, "installations")) == 1
     world.start("billing").until("checking_permissions")
+
+
+def test_a_workspace_that_mend_yml_does_not_name_installs_nothing(fresh: str, tmp_path: Path) -> None:
+    with Installing(fresh, tmp_path, http=True, access={"workspaces": ["T0LOCAL"]}) as world:
+        add_workspace(world.slack.hub, OTHER, "Other")
+        refused = install(world, requests.Session(), team=OTHER)
+        assert (refused.status_code, "not for that workspace" in refused.text) == (403, True)
+        assert rows(world.url, "installations") == []
+        assert "Mend is installed in" in install(world, requests.Session(), team="T0LOCAL").text
