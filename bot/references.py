@@ -17,11 +17,11 @@ def _elsewhere(store: str) -> Callable[[str], str]:
     return read
 
 
-def _own(url: str) -> Callable[[str], str]:
-    def read(name: str) -> str:
+def _own(url: str) -> Callable[..., str]:
+    def read(name: str, team: str = "") -> str:
         from bot.vault import open_vault
 
-        return open_vault(url).read(name)
+        return open_vault(url).read(name, team)
 
     return read
 

@@ -233,8 +233,10 @@ def _where(value: str) -> str:
     return {"env": "the environment variable ", "file": "the file ", "vault": "the vault entry "}[found[1]] + found[2]
 
 
-def resolve(value: str, env: Mapping[str, str], folder: Path) -> str:
-    """The secret behind a reference, read now. Raises SettingsError without showing any value."""
+def resolve(value: str, env: Mapping[str, str], folder: Path, team: str = "") -> str:
+    """The secret behind a reference, read now; of Mend's own vault what that workspace has there, and not another's.
+    Raises SettingsError without showing any value.
+    """
     found = REFERENCE.fullmatch(value.strip())
     if not found:
         return value
@@ -246,7 +248,7 @@ def resolve(value: str, env: Mapping[str, str], folder: Path) -> str:
             )
         return env[name]
     if kind == "vault":
-        return _from_vault(name)
+        return _from_vault(name, team)
     try:
         return (folder / Path(name).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -255,10 +257,10 @@ def resolve(value: str, env: Mapping[str, str], folder: Path) -> str:
 
 
 # Who serves `${vault:NAME}` (under "") and `${vault:STORE/...}`; filled where the program starts.
-VAULTS: dict[str, Callable[[str], str]] = {}
+VAULTS: dict[str, Callable[..., str]] = {}
 
 
-def _from_vault(name: str) -> str:
+def _from_vault(name: str, team: str) -> str:
     store, _, rest = name.partition("/")
     if store in VAULTS and rest:
         return VAULTS[store](rest)
@@ -267,7 +269,7 @@ def _from_vault(name: str) -> str:
             f"${{vault:{name}}} needs Mend's database and key: set MEND_DATABASE_URL and MEND_SECRET_KEY, "
             f"or put it there first with `mend vault put {name}`"
         )
-    return VAULTS[""](name)
+    return VAULTS[""](name, team)
 
 
 def resolve_secrets(connection: Connection, env: Mapping[str, str], folder: Path) -> dict[str, str]:

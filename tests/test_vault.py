@@ -82,6 +82,17 @@ def test_a_secret_of_one_workspace_is_not_seen_by_another(vault: Vault, tmp_path
     assert target_for(settings, "warehouse", "T1").secrets["password"] == "old"
 
 
+def test_what_one_workspace_types_under_a_name_of_the_vault_reaches_no_other(vault: Vault, tmp_path: Path) -> None:
+    settings = warehouse(tmp_path)
+    settings.connections["warehouse"].secrets["password"] = "${vault:crm}"
+    vault.put("crm", "the operator's", "the terminal")
+    vault.put("crm", "typed in T1", "U0ALICE", team="T1", connection="warehouse")
+    read = {team: target_for(settings, "warehouse", team).secrets["password"] for team in ("T1", "T2")}
+    assert read == {"T1": "typed in T1", "T2": "the operator's"}
+    vault.put("crm", "newer still", "the terminal")
+    assert target_for(settings, "warehouse", "T1").secrets["password"] == "newer still"
+
+
 def test_what_counts_for_all_is_read_by_whoever_has_nothing_of_their_own(vault: Vault, tmp_path: Path) -> None:
     settings = warehouse(tmp_path)
     for batch, team, value in (("b1", "T1", "of T1"), ("b2", "", "for all")):

@@ -29,7 +29,7 @@ def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str
     if connection.tunnel and known_sheet.driver in ("http", "s3", "dynamodb", "bigquery", "snowflake"):
         raise SettingsError(f"{name}: a tunnel leads to databases only; HTTP connectors take proxy: http://host:port")
     kept = _newer(settings, known_sheet, connection, _kept(name, team))
-    plain, secrets = _values(settings, known_sheet, connection, kept, trial or {})
+    plain, secrets = _values(settings, known_sheet, connection, kept, trial or {}, team)
     since = {field: entry.at for field, entry in kept.items() if field not in (trial or {})}
     proxy = resolve(connection.proxy, os.environ, settings.folder) if connection.proxy else None
     return Target(
@@ -98,14 +98,19 @@ def _newer(settings: Settings, known: Sheet, connection: Connection, kept: Mappi
 
 
 def _values(
-    settings: Settings, known: Sheet, connection: Connection, kept: Mapping[str, Entry], trial: Mapping[str, str]
+    settings: Settings,
+    known: Sheet,
+    connection: Connection,
+    kept: Mapping[str, Entry],
+    trial: Mapping[str, str],
+    team: str,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Settings and secrets: what is tried, else what the vault holds and is newer, else what mend.yml says."""
     plain, hidden = dict(connection.settings), dict[str, str]()
     newer = {**{name: entry.value for name, entry in kept.items() if name != "oauth"}, **trial}
     for name, reference in connection.secrets.items():
         if known.field_name(name) not in newer:
-            hidden[name] = resolve(reference, os.environ, settings.folder)
+            hidden[name] = resolve(reference, os.environ, settings.folder, team)
     for name, value in newer.items():
         (hidden if known.is_secret(name) else plain)[name] = value
     return plain, hidden
