@@ -31,7 +31,8 @@ def listed(as_json: bool) -> int:
         return 0
     for row in rows:
         until = f", forgotten {utc(row.forget_at)}" if row.forget_at else ""
-        print(f"{clean(row.name):32} {row.version:8} since {utc(row.at)} by {clean(row.by)}{until}")
+        whose = f" in {clean(row.team)}" if row.team else ""
+        print(f"{clean(row.name):32} {row.version:8} since {utc(row.at)} by {clean(row.by)}{whose}{until}")
     if not rows:
         print("the vault is empty")
     return 0
