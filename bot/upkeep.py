@@ -20,6 +20,8 @@ from flows.core.case import CLOSED
 log = logging.getLogger("mend.upkeep")
 KEEP_SEEN = 7 * 86400.0
 KEEP_LINKS = 86400.0
+# Rotations whose workspace is gone.
+LEFT_ONES = rotations.c.facts.has_key("left")
 # What ran into a fault for a day stays a month, for whoever looks for the reason.
 KEEP_FAILED_HOURS = 30 * 24
 
@@ -72,15 +74,16 @@ async def _forget_credentials(connection: AsyncConnection, team: str, begun: lis
     needed = sa.or_(sa.func.split_part(secrets.c.batch, ":", 1).in_(begun), secrets.c.version == LEFT)
     await connection.execute(secrets.delete().where(secrets.c.team == team, sa.not_(needed)))
     await connection.execute(links.delete().where(links.c.team == team))
-    await connection.execute(rotations.delete().where(rotations.c.team == team, rotations.c.id.not_in(begun)))
+    # Those that were under way go a day after they have ended, with what they put aside.
+    await connection.execute(rotations.delete().where(rotations.c.team == team, sa.not_(LEFT_ONES)))
 
 
 async def _let_end(connection: AsyncConnection, team: str, now: float) -> list[str]:
     """Rotations that changed nothing yet end here; the others go on without their case. Which those are."""
     under_way = sa.and_(rotations.c.team == team, rotations.c.ended_at.is_(None))
-    stop = rotations.update().where(under_way, rotations.c.step == "").values(ended_at=now, due_at=None)
-    await connection.execute(stop)
     left = rotations.c.facts.op("||")(sa.func.jsonb_build_object("left", True))
+    stop = rotations.update().where(under_way, rotations.c.step == "").values(ended_at=now, due_at=None, facts=left)
+    await connection.execute(stop)
     go_on = rotations.update().where(under_way).values(facts=left, due_at=None)
     begun = (await connection.execute(go_on.returning(rotations.c.id, rotations.c.connection))).all()
     for row in begun:
@@ -117,5 +120,7 @@ async def clean(store: Store) -> None:
         batch = sa.func.split_part(secrets.c.batch, ":", 1)
         left = sa.and_(batch.in_(ended), secrets.c.version.in_(("new", "before")))
         await connection.execute(secrets.delete().where(left))
+        late = rotations.c.ended_at < time.time() - KEEP_LINKS
+        await connection.execute(rotations.delete().where(late, LEFT_ONES))
         await forget_old(connection)
     await (await store.queue()).delete_old_jobs(nb_hours=KEEP_FAILED_HOURS, include_failed=True)
