@@ -93,7 +93,9 @@ def test_a_workspace_that_removes_mend_in_the_middle_of_a_rotation_leaves_a_cred
     wait(trap.held)
     said = len(talk.thread)
     uninstall(world.slack.hub, "T0LOCAL")
-    wait(lambda: "was removed from workspace T0LOCAL" in world.log.read_text())
+    # Whoever is held has the rotation's row locked, and so holds up the removal until it is killed.
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')"
+    wait(lambda: trap._run(waiting)[0])
     trap.spring(point)
     trap.release()
     wait(lambda: "replaced for workspace T0LOCAL, which is gone" in world.log.read_text(), 120)
