@@ -56,7 +56,7 @@ PLACE = re.compile(
     r"://|[^@\s]@|^arn:aws|^/?spreadsheets/|/spreadsheets/"
     r"|/[^/\s]{1,200}\.(?:csv|json|jsonl|parquet|avro|orc|gz|zip|txt|log|ya?ml|sql|py|js|ts|java|go|rb)\b"
 )
-HOST = r".*\.(?:com|org|net|io|dev|test|local|internal)(?:[/:].*)?"
+HOST = r"[\w.:/-]*\.(?:com|org|net|io|dev|test|local|internal)(?:[/:].*)?"
 # What stands where a secret would: nothing, a reference, a place.
 HARMLESS = re.compile(
     rf"(?i)\d[\d.:TZ+-]*|[$%{{\[(<@].*|.*\*{{3}}.*|[*x.?_-]+|{HOST}|/.*|os\.\w+.*|(?:the|your|my|new|old)?[-_]?(?:password|passwd|pass|pw|pwd"

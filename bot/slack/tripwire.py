@@ -25,7 +25,7 @@ ASSIGNED = re.compile(
     r"(?i)\b(?:password|pwd)\s{0,3}=\s{0,3}(?:'(?P<quoted>[^'\n]+)'|\{(?P<braced>[^{}\n]+)\}|(?P<bare>[^\s;]+))"
 )
 OF_PEOPLE = (
-    r"passwords?|passwd|passcode|passphrase|pwd|pw|pass|identified (?:with \S{1,40} )?by"
+    r"passwords?|credentials?|passwd|passcode|passphrase|pwd|pw|pass|identified (?:with \S{1,40} )?by"
     r"|passwort|kennwort|mot de passe|contrase(?:\u00f1|n)a|senha|wachtwoord|parola"
 )
 OF_PROGRAMS = (
@@ -39,7 +39,7 @@ HANDED = tuple(
         r"(?i)[?&;](?:api[_-]?key|(?:access_?|auth_?)?token|key|secret|passwo?r?d|pwd)=(?P<value>[^\s&#;<>|]{4,300})",
         r"(?i)\b(?:Basic|Bearer|Token)\s+(?P<value>[\w+/=.~-]{16,})",
         r"\bcurl\b[^\n]{0,300}\s(?:-u|--user)[\s=]['\"]?[^\s:'\"]+:(?P<value>[^\s'\"]{4,})",
-        r"\b(?:mysql|mariadb|mysqldump|sshpass|sqlcmd)\b[^\n]{0,300}?\s-[pP]\s?['\"]?(?P<value>[^\s'\"]{5,})",
+        r"\b(?:mysql|mariadb|mysqldump|sshpass|sqlcmd|redis-cli)\b[^\n]{0,300}?\s-[pPa]\s?['\"]?(?P<value>[^\s'\"]{5,})",
         # Oracle's user/password@host:port/service, PostgreSQL's line of .pgpass
         r"(?<![\w/])[\w$#]{1,30}/(?P<value>[^\s/@\"]{4,60})@(?://)?[\w.-]+:\d{2,5}/\w",
         r"(?<![\w/])[\w.*-]+:\d{2,5}:[\w*-]+:[\w*-]+:(?P<value>\S{5,100})",
@@ -51,8 +51,9 @@ HANDED = tuple(
     )
 )
 BETWEEN = (
-    r"(?P<joint>[\"'*_`]{0,3}\s{0,3}(?:=>|->|\u2192|[=:]|[-\u2013] )[*_]{0,2}"
-    r"|(?:\s{1,3}(?:for|of|on|in)(?:\s[\w.@-]{1,40}){1,5}?)?"
+    r"(?P<joint>[\"'*_`]{0,3}(?:\s{1,3}(?:for|of|on|in)(?:\s[\w.@-]{1,40}){1,3}?)?"
+    r"\s{0,3}(?:=>|->|\u2192|[=:]|[-\u2013] )[*_]{0,2}"
+    r"|(?:\s{1,3}(?:for|of|on|in)(?:\s[\w.@-]{1,40}){1,5}?|\s{1,3}(?:re)?set)?"
     r"\s{1,3}(?:is|are|to|ist|lautet|est|es|\u00e8|\u00e9|was)(?:\s{1,3}now)?(?=[\s:]):?|(?=\s{1,3}\S))"
 )
 SAID = re.compile(
