@@ -14,9 +14,11 @@ import sqlalchemy as sa
 
 from bot import engine, hot, upkeep
 from bot.repairs.links import links
+from bot.repairs.rotation.ledger import rotations
 from bot.settings import Settings
 from bot.store import ANSWERED, CASE_OF_PAGE, LOAD, OPEN_CASE, OWN_CASES, Store
 from bot.tables import cases, history, messages, seen
+from bot.vault import secrets
 from bot.worker import DEAD_AFTER, sweep
 from flows.core.effects import Event
 from tests.rows import keep
@@ -281,6 +283,54 @@ def test_a_workspace_that_left_is_forgotten_and_no_other(fresh: str) -> None:
         )
         assert [(t.case_id, t.what["from"], t.what["to"]) for t in told] == [("c1", "choosing", "cancelled")]
         assert {j.lock for j in await jobs(store)} == {"case:c2", "say:c2"}
+
+    run(fresh, work)
+
+
+def secret(team: str, batch: str, version: str, name: str = "shop.password") -> dict[str, Any]:
+    return {
+        "team": team,
+        "connection": "shop",
+        "name": name,
+        "version": version,
+        "batch": batch,
+        "value": "x",
+        "at": 1.0,
+    }
+
+
+def rotation(number: int, step: str, **more: Any) -> dict[str, Any]:
+    row = {
+        "id": f"r{number}",
+        "case_id": "c1",
+        "team": "T1",
+        "connection": f"shop{number}",
+        "by": "U1",
+        "credential": f"x{number}",
+    }
+    return {**row, "step": step, "facts": {}, "at": 1.0, **more}
+
+
+def test_of_a_workspace_that_left_only_what_may_be_the_last_copy_is_kept(fresh: str) -> None:
+    """r1 has ended, and only T1 has what it made; r2 was for all; r3 is under way; r4 has changed nothing yet."""
+
+    async def work(store: Store) -> None:
+        async with store.transaction() as connection:
+            ended = {"ended_at": 1.0}
+            made = [rotation(1, "confirm", **ended), rotation(2, "confirm", **ended), rotation(3, "change")]
+            for row in [*made, rotation(4, "")]:
+                await connection.execute(rotations.insert().values(**row))
+            kept = [secret("T1", "r1", "current"), secret("T1", "r2", "current", "b"), secret("", "r2", "current", "b"),
+                    secret("T1", "r3", "new", "c"), secret("T1", "r3:old", "before", "c"), secret("T1", "r4", "new", "d"),
+                    secret("T1", "typed", "current", "e"), secret("T2", "typed2", "current", "e")]  # fmt: skip
+            await connection.execute(secrets.insert(), kept)
+            for _ in range(2):  # Slack tells it by two events
+                await upkeep.forget_team(connection, "T1")
+        async with store.alone() as connection:
+            left = {(r.team, r.batch, r.version) for r in (await connection.execute(sa.select(secrets))).all()}
+        assert left == {("T1", "r1", "left"), ("", "r2", "current"), ("T1", "r3", "new"), ("T1", "r3:old", "before"),
+                        ("T2", "typed2", "current")}  # fmt: skip
+        assert {(j.task_name, j.lock) for j in await jobs(store)} == {("finish_rotation", "rotate:c1")}
 
     run(fresh, work)
 
