@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from bot.settings_parts import REFERENCE as REFERENCE
-from bot.settings_parts import Hook, Hooks, Secret, Strict, is_group
+from bot.settings_parts import Access, Hook, Hooks, Secret, Strict, is_group
 from bot.settings_parts import SettingsError as SettingsError
 from flows.core.sheet_places import LOADER, place_of
 
@@ -94,17 +94,6 @@ class Desk(BaseModel):
 
     def __repr__(self) -> str:
         return f"Desk(kind={self.kind!r})"
-
-
-class Access(Strict):
-    """`workspaces` are those (T0...) that may install Mend; none named: any that Slack lets install the app."""
-
-    admins: list[str] = Field(default_factory=list)
-    channels: list[str] = Field(default_factory=list)
-    workspaces: list[str] = Field(default_factory=list)
-
-    def lets_in(self, team: str) -> bool:
-        return not self.workspaces or team in self.workspaces
 
 
 class Reminders(Strict):

@@ -50,3 +50,14 @@ class Hook(Strict):
 class Hooks(Strict):
     alert: Hook | None = None
     desk: Hook | None = None
+
+
+class Access(Strict):
+    """`workspaces` are those (T0...) that may install Mend; none named: any that Slack lets install the app."""
+
+    admins: list[str] = Field(default_factory=list)
+    channels: list[str] = Field(default_factory=list)
+    workspaces: list[str] = Field(default_factory=list)
+
+    def lets_in(self, team: str) -> bool:
+        return not self.workspaces or team in self.workspaces
