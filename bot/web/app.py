@@ -52,6 +52,13 @@ class Later(BaseRoute):
         await self._router(scope, receive, send)
 
 
+async def _is_read(request: Request) -> bool:
+    """Whether the body is read; it is no further than we allow, as who sends in chunks says no length."""
+    body = await body_of(request, MAX_BODY)
+    request._body = body or b""
+    return body is not None
+
+
 def web_app(
     readiness: Callable[[], Awaitable[tuple[dict[str, bool], bool]]],
     slack_events: Answer | None,
@@ -76,11 +83,8 @@ def web_app(
     async def events(request: Request) -> Response:
         if slack_events is None:
             return PlainTextResponse("This bot listens by Socket Mode.\n", status_code=404)
-        # Read here and no further: who sends in chunks says no length, and is known only by the signature of it all.
-        body = await body_of(request, MAX_BODY)
-        if body is None:
+        if not await _is_read(request):
             return PlainTextResponse("too large\n", status_code=413)
-        request._body = body
         return await slack_events(request)
 
     made = Starlette(
