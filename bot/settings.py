@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StrictInt, ValidationError
 
 from bot.settings_parts import REFERENCE as REFERENCE
 from bot.settings_parts import Access, Hook, Hooks, Secret, Strict, is_group
@@ -72,7 +72,7 @@ class Connection(Strict):
     oauth: App | None = None
     owner: str | None = None
     rotation: Rotating = Field(default_factory=Rotating)
-    platform_source: str | int | Literal[False] | None = None
+    platform_source: str | StrictInt | Literal[False] | None = None
 
     def secret_refs(self) -> dict[str, str]:
         """Where each secret comes from, in words that show none."""

@@ -35,6 +35,7 @@ def test_a_job_that_is_started_by_a_button_closes_the_case(waiting: Talk) -> Non
     waiting.press("mend_start_job")
     waiting.said("Stitch runs it now")
     assert "and data flows" in waiting.until("resolved")["text"]
+    wait(lambda: "the pipeline's job brought data" in waiting.thread[0]["text"])
 
 
 def test_a_job_that_is_started_by_a_word_closes_the_case(waiting: Talk) -> None:
