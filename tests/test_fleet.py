@@ -63,8 +63,8 @@ def test_people_see_each_as_it_ends_and_what_they_share_once(site: Fleet) -> Non
     assert Counter(one[2] for one in told) == {"good": GOOD + SHOP, "bad": ALL - GOOD - SHOP}
     proxy = site.connections["office-00"]["proxy"].removeprefix("http://")
     for said in (
-        f"{PROXIED} connections: The certificate of the proxy {proxy} has expired. (user; waiting does not help) office-00",
-        f"{DOWN} connections: HTTP API reports a fault of its own. (nobody; waiting helps)",
+        f"{PROXIED} connections: The certificate of the proxy {proxy} has expired. (whoever runs the proxy; waiting",
+        f"{DOWN} connections: HTTP API reports a fault of its own. (nobody here; waiting helps)",
         f"{REFUSED} connections: HTTP API does not accept the key.",
         f"{CHANGED} connections: The server refused the password for user stitch.",
         f"{SILENT} connections: 127.0.0.1:",

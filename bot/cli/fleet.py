@@ -107,7 +107,7 @@ def _line(found: Result, number: str) -> Text:
 
 def told(settings: Settings, results: Sequence[Result]) -> None:
     """What stands on standard output at the end: a table where it helps, what is shared, and the count."""
-    _table([r for r in results if len(results) <= MANY or r["verdict"] != "good"], len(results))
+    _table(settings, [r for r in results if len(results) <= MANY or r["verdict"] != "good"], len(results))
     for line in shared(settings, results):
         print(line)
     if len(results) > 1:
@@ -142,6 +142,7 @@ def _way(settings: Settings, r: Result) -> str:
 
 def _said(settings: Settings, group: Sequence[Result]) -> str:
     from messages import render
+    from messages.meaning import PROXY
 
     names = [clean(r["connection"]) for r in group]
     first, ways = group[0], {_way(settings, r) for r in group}
@@ -156,11 +157,24 @@ def _said(settings: Settings, group: Sequence[Result]) -> str:
         said = render.summary({**finding, "facts": {"host": host}, "alternatives": []}, {"host": host})
     others = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     waiting = "waiting helps" if first["waiting_helps"] else "waiting does not help"
-    owner = (first["owner"] or "nobody").replace("_", " ")
-    return f"{len(names)} connections: {clean(said)} ({owner}; {waiting}) {', '.join(names[:NAMED])}{others}"
+    who = PROXY if way.startswith("proxy ") else _who(settings, first, name="them") or "Nobody"
+    listed = ", ".join(names[:NAMED])
+    return f"{len(names)} connections: {clean(said)} ({who[:1].lower()}{who[1:]}; {waiting}) {listed}{others}"
 
 
-def _table(results: Sequence[Result], of: int) -> None:
+def _who(settings: Settings, r: Result, **instead: str) -> str:
+    """Who must act, as the thread calls them."""
+    seen = ("verdict", "cause", "code")
+    top = next((f for f in r["findings"] if all(f[key] == r[key] for key in seen)), None)
+    if r["verdict"] == "good" or top is None:
+        return ""
+    from bot.views import connection_view
+    from messages import render
+
+    return str(render.who(top, {**connection_view(settings, r["connection"]), **instead}))
+
+
+def _table(settings: Settings, results: Sequence[Result], of: int) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -174,7 +188,7 @@ def _table(results: Sequence[Result], of: int) -> None:
     for r in sorted(results, key=lambda r: (ORDER[r["verdict"]], r["cause"] or "", r["connection"])):
         good = r["verdict"] == "good"
         waiting = "" if good else "yes" if r["waiting_helps"] else "no"
-        cells = [r["connection"], "" if good else r["summary"], r["code"] or "", (r["owner"] or "").replace("_", " ")]
+        cells = [r["connection"], "" if good else r["summary"], r["code"] or "", _who(settings, r)]
         name, *rest = [Text(clean(cell)) for cell in cells]
         table.add_row(name, Text(r["verdict"], COLOUR[r["verdict"]]), *rest, Text(waiting))
     # Cut to 80 columns, a table in a log file would say nothing.
