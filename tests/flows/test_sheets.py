@@ -107,6 +107,13 @@ def test_it_is_said_whether_the_new_one_is_seen_again_and_the_old_one_goes_on(ke
     assert [one for one in every if one in guide] == list(said)
 
 
+def test_nobody_is_sent_to_make_what_the_provider_makes_no_more() -> None:
+    guide = docs_of("zendesk")
+    assert "no new ones since October 27, 2026" in guide
+    assert "April 30, 2027" in guide
+    assert "Add API token" not in guide
+
+
 def test_menu_paths_without_the_address_of_a_console_are_found_by_lint(tmp_path: Path) -> None:
     console = 'console: "https://dashboard.stripe.com"'
     assert console in GOOD
