@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,13 +89,18 @@ def test_an_odd_name_and_foreign_settings_of_postgresql_do_no_harm(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes to another account")
-def test_root_opens_no_folder_and_no_file_of_its_own(server: Embedded, tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
-    above = {folder: folder.stat().st_mode for folder in (tmp_path, *tmp_path.parents)}
-    assert answers(server.start())
-    assert {folder: folder.stat().st_mode for folder in above} == above
-    assert server.folder.owner() == ACCOUNT
-    assert server.folder.stat().st_mode & 0o077 == 0
+def test_root_opens_no_folder_and_no_file_of_its_own() -> None:
+    with tempfile.TemporaryDirectory(prefix="mend-own-") as name:  # tests beside this one open what pytest gives
+        server = Embedded(Path(name) / "closed" / "postgres")
+        server.folder.parent.mkdir(mode=0o700)
+        above = {folder: folder.stat().st_mode for folder in server.folder.parents}
+        try:
+            assert answers(server.start())
+            assert {folder: folder.stat().st_mode for folder in above} == above
+            assert server.folder.owner() == ACCOUNT
+            assert server.folder.stat().st_mode & 0o077 == 0
+        finally:
+            server.leave()
 
 
 @pytest.mark.parametrize("where", ["file/data", "file"])

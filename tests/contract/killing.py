@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.database import database_url
+from bot.embedded import Embedded
 from bot.playground.courier import Delivery
 from bot.playground.state import Refused, User
 from tests.contract.promises import Figures, judge
@@ -159,12 +159,16 @@ def main() -> int:
     kills, cases = (int(a) for a in [*sys.argv[1:], *("50", "20")[len(sys.argv) - 1 :]])
     broken = 0
     for processes in (1, 2):
-        folder = Path(tempfile.mkdtemp(prefix="mend-kill-"))
-        folder.chmod(0o711)  # as root the server runs as another account and names its files by their path
-        os.environ.update(MEND_DATA_DIR=str(folder), MEND_DATABASE_URL="")
-        url = database_url()
-        with zendesk() as desk:
-            found = run(url, folder, desk, kills=kills, cases=cases, processes=processes, embedded=processes == 1)
+        with tempfile.TemporaryDirectory(prefix="mend-kill-") as name, zendesk() as desk:
+            folder = Path(name)
+            folder.chmod(0o711)  # as root the server runs as another account and names its files by their path
+            os.environ.update(MEND_DATA_DIR=name, MEND_DATABASE_URL="")
+            server = Embedded(folder / "postgres")
+            try:
+                how = {"kills": kills, "cases": cases, "processes": processes}
+                found = run(server.start(), folder, desk, **how, embedded=processes == 1)
+            finally:
+                server.leave()
         print(f"{processes} process(es), {'embedded database' if processes == 1 else 'one PostgreSQL'}: {found}")
         broken += len(found.broken)
     return 1 if broken else 0

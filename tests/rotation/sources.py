@@ -63,15 +63,16 @@ class PostgresSource:
 
 @contextlib.contextmanager
 def postgres_source() -> Iterator[PostgresSource]:
-    folder = Path(tempfile.mkdtemp(prefix="mend-rotate-"))
-    folder.chmod(0o711)
-    server = Postgres(folder / "pg").make(log_statement="'all'")
-    server.start()
-    try:
-        server.hba("host all all 127.0.0.1/32 scram-sha-256")
-        yield PostgresSource(server, folder)
-    finally:
-        server.stop()
+    with tempfile.TemporaryDirectory(prefix="mend-rotate-") as name:
+        folder = Path(name)
+        folder.chmod(0o711)
+        server = Postgres(folder / "pg").make(log_statement="'all'")
+        server.start()
+        try:
+            server.hba("host all all 127.0.0.1/32 scram-sha-256")
+            yield PostgresSource(server, folder)
+        finally:
+            server.stop()
 
 
 class MariadbSource:
