@@ -10,6 +10,7 @@ import pytest
 
 from bot.cli.doctor import doctor
 from bot.playground import LocalSlack, run_local_slack
+from tests.fakes.zendesk_desk import zendesk
 from tests.talk import BOB, DANA
 
 Doctor = Callable[..., dict[str, tuple[bool, str]]]
@@ -112,6 +113,24 @@ def test_a_hook_that_is_ready_says_what_to_give_the_other_program(asked: Doctor)
     assert "not told in threads: hooks.desk" in asked(HOOK + desk)["hooks"][1]
     ok, said = asked(desk + "hooks: {desk: {secret: '${env:HOOK_SECRET}'}}\n")["hooks"]
     assert (ok, said) == (True, f"give Zendesk {URL}/hooks/desk/zendesk")
+
+
+def test_it_signs_in_at_the_desk_and_tells_in_time_that_its_way_in_ends(asked: Doctor) -> None:
+    with zendesk() as state:
+        desk = f"desk: {{kind: zendesk, base_url: '{state.url}', %s}}\n"
+        client, token = "client_id: mend, client_secret: '${env:DESK}'", "email: bot@acme.test, token: '${env:DESK}'"
+        assert asked(desk % client, DESK="t0ken")["desk"] == (True, "zendesk answers")
+        ok, said = asked(desk % token)["desk"]
+        assert (ok, said.split("; ")[0]) == (True, "zendesk answers")
+        assert "on April 30, 2027: use client_id and client_secret" in said
+        for keys, piece in (
+            (f"{client}, {token}", "so take email and token out of mend.yml"),
+            ("client_id: mend", "zendesk needs client_secret"),
+            (client.replace("mend", "mond"), "refuses the desk's client_id or client_secret"),
+        ):
+            ok, said = asked(desk % keys)["desk"]
+            assert (ok, piece in said, "t0ken" in said) == (False, True, False), said
+        assert state.tickets == []
 
 
 def test_sign_in_with_slack_is_whole_or_said_to_be_half(asked: Doctor) -> None:

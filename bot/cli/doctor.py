@@ -151,8 +151,8 @@ def _desk(config: Path | None) -> str:
         return "none: escalation shows the text to copy"
     from bot.desks.registry import desk_for
 
-    desk_for(settings.desk, settings.folder).check()
-    return f"{settings.desk.kind} answers"
+    told = desk_for(settings.desk, settings.folder).check()
+    return "; ".join(filter(None, [f"{settings.desk.kind} answers", told]))
 
 
 def _platform(config: Path | None) -> str:

@@ -51,5 +51,5 @@ class Desk(Protocol):
     def open(self, ticket: Ticket) -> Address:
         """Open the ticket, or find the one already opened under the same id. Raises DeskError."""
 
-    def check(self) -> None:
-        """Raises DeskError when the desk would not take a ticket now."""
+    def check(self) -> str:
+        """What an admin should see to in time, or ''. Raises DeskError when the desk would not take a ticket now."""

@@ -73,12 +73,13 @@ class EmailDesk:
             raise _error(error) from None
         return Address("", f"mend-{ticket.id}")
 
-    def check(self) -> None:
+    def check(self) -> str:
         try:
             with self._session() as session:
                 session.noop()
         except (smtplib.SMTPException, OSError) as error:
             raise _error(error) from None
+        return ""
 
     def _session(self) -> _Session:
         context = ssl.create_default_context()

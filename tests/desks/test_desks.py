@@ -64,6 +64,16 @@ def of_zendesk(state: Zendesk) -> Side:
     )
 
 
+def of_zendesk_client(state: Zendesk) -> Side:
+    """The same desk for who has no API token: an OAuth client that gets its tokens itself."""
+
+    def make(**more: Any) -> Desk:
+        given = {"client_id": "mend", "client_secret": more.pop("token", "t0ken"), **more}
+        return desk_for(Settings(**{"kind": "zendesk", "base_url": state.url, **given}))
+
+    return replace(of_zendesk(state), make=make, misspelt=("client_secrt", "client_secret"))
+
+
 def of_email(state: Mailbox) -> Side:
     def make(**more: Any) -> Desk:
         keys = {
@@ -87,12 +97,15 @@ def of_email(state: Mailbox) -> Side:
     )
 
 
-@pytest.fixture(params=kinds())
+@pytest.fixture(params=[*kinds(), "zendesk client"])
 def side(request: pytest.FixtureRequest) -> Iterator[Side]:
     """A new desk module without an entry here fails: every desk keeps the contract."""
     if request.param == "zendesk":
         with zendesk() as state:
             yield of_zendesk(state)
+    elif request.param == "zendesk client":
+        with zendesk() as state:
+            yield of_zendesk_client(state)
     elif request.param == "email":
         with mailbox() as box:
             yield of_email(box)
