@@ -8,10 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,8 +41,9 @@ LINES_OF_A_CHECK = 2
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with fleet(tmp_path_factory.mktemp("fleet")) as made:
+def site() -> Iterator[Fleet]:
+    # A pytest that starts meanwhile shuts all folders of its kind, and the server of another account with them.
+    with tempfile.TemporaryDirectory(prefix="mend-fleet-") as name, fleet(Path(name)) as made:
         made.write(made.folder / "mend.yml")
         yield made
 

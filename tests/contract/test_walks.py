@@ -58,7 +58,7 @@ def test_by_words_alone(world: World, connection: str) -> None:
     wait(lambda: talk.question() is None)
 
 
-GUIDES = {"update credentials": "New credentials", "reauthorize": "Authorize", "rotate": "A new key"}
+GUIDES = {"update credentials": "New credentials", "reauthorize": "Authorize", "rotate": "A new credential"}
 
 
 @pytest.fixture
