@@ -95,6 +95,9 @@ class Relay:
                 await self._forward(packet, reader, writer)
         except (OSError, EOFError, TimeoutError):
             pass
+        except asyncio.CancelledError:
+            # Only the end of everything cancels, and of one that leaves so asyncio prints a traceback (Python 3.11).
+            pass
         finally:
             writer.close()
 

@@ -13,6 +13,7 @@ import requests
 
 from bot.playground.actions import DemoAction
 from bot.playground.demo import Demo
+from bot.playground.demo_relay import Relay
 from tests.servers import postgres
 
 
@@ -214,3 +215,15 @@ def test_a_second_run_on_the_same_data_is_broken_again(demo: Demo, folder: Path,
         assert hba.count("mend demo: begin") == 1
     finally:
         again.stop()
+
+
+def test_the_end_of_everything_prints_nothing_about_a_line_that_is_open(
+    folder: Path, admin_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    relay = Relay(str(folder / "pg" / ".s.PGSQL.5432"), {"postgres"})
+    with psycopg.connect(host="127.0.0.1", port=relay.start(), user="postgres", dbname="postgres") as line:
+        assert line.execute("SELECT 1").fetchone() == (1,)
+        relay.stop()
+        assert caplog.text == ""
+        with pytest.raises(psycopg.OperationalError):
+            line.execute("SELECT 1")
