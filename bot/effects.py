@@ -12,6 +12,7 @@ from bot.authorizing import Authorizing
 from bot.engine import receive
 from bot.hot import Slot
 from bot.mending import Mending
+from bot.platforms.deliver import lives_there, runs_there
 from bot.repairs.trial import account_of
 from bot.rotating import Rotations
 from bot.settings import Settings, SettingsError
@@ -80,7 +81,6 @@ class Hands:
 
     def _look(self, case: Case, step: str) -> list[Finding]:
         """What our own checks see, and at the end what the pipeline itself does."""
-        from bot.platforms.deliver import runs_there
         from bot.platforms.witness import data_flows_again
 
         found = [] if step == "await_job" else self._checked(case, step)
@@ -103,7 +103,6 @@ class Hands:
     def _checked(self, case: Case, step: str) -> list[Finding]:
         from bot.checks.run import run_all, run_step
         from bot.checks.target import target_for
-        from bot.platforms.deliver import lives_there
         from bot.platforms.witness import seen_there
 
         if lives_there(self.settings(), case.connection):

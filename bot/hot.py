@@ -269,11 +269,8 @@ class Hot:
         """The first row of a statement, on a connection of the caller's or one of ours."""
         if connection is not None:
             return await connection.first(statement, given)
-        ours = await self._take()
-        try:
+        async with self.connection() as ours:
             return await ours.first(statement, given)
-        finally:
-            await self._give(ours)
 
     async def all(
         self, statement: LiteralString, given: Mapping[str, Any], connection: psycopg.AsyncConnection[Any]

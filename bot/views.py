@@ -9,6 +9,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from bot.platforms.deliver import runs_there, sent_as
 from bot.settings import Settings
 from flows.core import job
 from flows.core.case import Case
@@ -69,13 +70,7 @@ def connection_view(settings: Settings, name: str) -> dict[str, Any]:
 
 def _sent_to(settings: Settings, name: str) -> str:
     """The platform that gets a new credential from Mend, by its name."""
-    if settings.platform is None:
-        return ""
-    from bot.platforms.deliver import runs_there
-
-    rotation = sheet(settings.connections[name].connector).rotation
-    takes = rotation and settings.platform.kind in rotation.sent_as and runs_there(settings, name)
-    return settings.platform.kind.title() if takes else ""
+    return settings.platform.kind.title() if settings.platform and sent_as(settings, name) else ""
 
 
 def _broken(health: Mapping[str, Any], name: str) -> bool:
@@ -116,7 +111,6 @@ def _checks(case: Case, settings: Settings) -> list[dict[str, Any]]:
     if connection is None:
         return []
     from bot.checks.run import checks_of
-    from bot.platforms.deliver import runs_there
     from messages import render
 
     running = "" if case.waiting or case.state == "resolved" else STEP_OF[case.state]

@@ -29,11 +29,17 @@ def place_of(settings: Settings, name: str) -> Place | None:
 
     Raises PlatformError when there is one and its source cannot be found.
     """
-    known = sheet(settings.connections[name].connector)
-    kind = settings.platform.kind if settings.platform else None
-    names = known.rotation.sent_as.get(kind, {}) if known.rotation and kind else {}
+    names = sent_as(settings, name)
     platform, source = (names and source_of(settings, name)) or (None, "")
     return Place(platform, source, names) if isinstance(platform, Keeper) else None
+
+
+def sent_as(settings: Settings, name: str) -> Mapping[str, str]:
+    """The platform's names of the fields that Mend sends there, by ours; none where it gets none from Mend."""
+    rotation = sheet(settings.connections[name].connector).rotation
+    if rotation is None or settings.platform is None or not runs_there(settings, name):
+        return {}
+    return rotation.sent_as.get(settings.platform.kind, {})
 
 
 def source_of(settings: Settings, name: str) -> tuple[Platform, str] | None:
