@@ -92,11 +92,11 @@ def closed_port() -> int:
 
 
 @contextlib.contextmanager
-def postgres(name: str) -> Iterator[tuple[str, Path]]:
-    """(URL, folder) of a private PostgreSQL, gone afterwards with everything in that folder."""
+def postgres(name: str, data: str = "pg") -> Iterator[tuple[str, Path]]:
+    """(URL, folder) of a private PostgreSQL with its files in `data`, gone afterwards with everything in the folder."""
     folder = Path(tempfile.mkdtemp(prefix=f"mend-{name}-"))
     folder.chmod(0o711)  # as root the server runs as another account and names its files by their path
-    server = Embedded(folder / "pg")
+    server = Embedded(folder / data)
     try:
         yield server.start(), folder
     finally:

@@ -11,7 +11,6 @@ import random
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import uuid
@@ -19,11 +18,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bot.embedded import Embedded
 from bot.playground.courier import Delivery
 from bot.playground.state import Refused, User
 from tests.contract.promises import Figures, judge
 from tests.fakes.zendesk_desk import Zendesk, zendesk
+from tests.servers import postgres
 from tests.talk import Talk, World
 
 # A person thinks, a supervisor starts again, a successor takes over: all the time there is for one step of a case.
@@ -159,16 +158,10 @@ def main() -> int:
     kills, cases = (int(a) for a in [*sys.argv[1:], *("50", "20")[len(sys.argv) - 1 :]])
     broken = 0
     for processes in (1, 2):
-        with tempfile.TemporaryDirectory(prefix="mend-kill-") as name, zendesk() as desk:
-            folder = Path(name)
-            folder.chmod(0o711)  # as root the server runs as another account and names its files by their path
-            os.environ.update(MEND_DATA_DIR=name, MEND_DATABASE_URL="")
-            server = Embedded(folder / "postgres")
-            try:
-                how = {"kills": kills, "cases": cases, "processes": processes}
-                found = run(server.start(), folder, desk, **how, embedded=processes == 1)
-            finally:
-                server.leave()
+        # Where Mend's own processes look for the embedded database: they share this one.
+        with postgres("kill", data="postgres") as (url, folder), zendesk() as desk:
+            os.environ.update(MEND_DATA_DIR=str(folder), MEND_DATABASE_URL="")
+            found = run(url, folder, desk, kills=kills, cases=cases, processes=processes, embedded=processes == 1)
         print(f"{processes} process(es), {'embedded database' if processes == 1 else 'one PostgreSQL'}: {found}")
         broken += len(found.broken)
     return 1 if broken else 0
