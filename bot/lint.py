@@ -164,6 +164,7 @@ def _addresses(sheet: Sheet) -> Iterator[Found]:
     given += [(["docs", str(number)], one) for number, one in enumerate(sheet.docs)]
     if sheet.http:
         given.append((["http", "base_url"], sheet.http.base_url))
+        given += [(["http", "described", "at"], one.at) for one in (sheet.http.described,) if one and one.at]
     if sheet.status_page:
         given.append((["status_page", "url"], sheet.status_page.url))
         given += [(["status_page", "page"], one) for one in (sheet.status_page.page,) if one]
@@ -192,8 +193,14 @@ def _oauth(sheet: Sheet) -> Iterator[Found]:
 
 
 def _dates(sheet: Sheet) -> Iterator[Found]:
-    if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])", sheet.facts_date):
-        yield ["facts_date"], f"{sheet.facts_date!r} is no date: when the facts were looked up, as 2026-11-24"
+    described = sheet.http.described if sheet.http else None
+    given = [(["facts_date"], sheet.facts_date)]
+    given += [(["http", "described", "read"], described.read)] if described else []
+    for where, day in given:
+        if not re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])-([0-2]\d|3[01])", day):
+            yield where, f"{day!r} is no date: when the facts were looked up, as 2026-11-24"
+    if described and not (described.at or described.said):
+        yield ["http", "described"], "without `at`, `said` must tell why none was read and what the calls are from"
 
 
 def _names(sheet: Sheet) -> Iterator[Found]:

@@ -13,6 +13,7 @@ fields:
 checks: [status_page_quiet, name_resolves, port_answers, tls_agrees, credentials_accepted, permissions_sufficient]
 http:
   base_url: "https://api.example.com"
+  described: {{at: "https://github.com/example/openapi", read: "{today}"}}
   auth: bearer
   secret: access_token
   identity: /me

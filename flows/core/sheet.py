@@ -13,8 +13,8 @@ import yaml
 from pydantic import Field as default
 from pydantic import ValidationError
 
+from flows.core.sheet_http import Described, KeyForm, OAuth1
 from flows.core.sheet_http import HttpSpec as HttpSpec
-from flows.core.sheet_http import KeyForm, OAuth1
 from flows.core.sheet_http import Match as Match
 from flows.core.sheet_http import Probe as Probe
 from flows.core.sheet_oauth import OAuth as OAuth
@@ -169,7 +169,7 @@ def sheet(key: str) -> Sheet:
 
 _PARTS: dict[str, type[Strict]] = {
     "": Sheet, "fields": Field, "http": HttpSpec, "answers": Match, "keys": KeyForm, "oauth1": OAuth1,
-    "resources": Probe, "other": Probe, "status_page": StatusPage, "regeneration": Regeneration,
+    "resources": Probe, "other": Probe, "described": Described, "status_page": StatusPage, "regeneration": Regeneration,
     "allowlist": Allowlist, "oauth": OAuth, "rotation": Rotation,
 }  # fmt: skip
 

@@ -66,6 +66,18 @@ class OAuth1(Strict):
     realm: str = ""
 
 
+class Described(Strict):
+    """What the provider itself publishes of its API, compared with the sheet's calls on the day `read` (YYYY-MM-DD).
+
+    `at` is its address, `said` what of it was compared. Without `at` none could be read: then `said` tells why, and
+    what the calls were taken from instead.
+    """
+
+    at: str = ""
+    read: str
+    said: str = ""
+
+
 class HttpSpec(Strict):
     """How to call the API. `own_error` is a JSON key, `own_header` a header, that the provider's own errors carry;
     `own_text` is for a provider whose errors are no JSON.
@@ -85,6 +97,7 @@ class HttpSpec(Strict):
     """
 
     base_url: str
+    described: Described | None = None
     auth: Literal["bearer", "basic", "key_as_user", "header", "query", "oauth1", "none"] = "bearer"
     secret: str = "access_token"  # noqa: S105 - the name of a field
     user: str = ""
