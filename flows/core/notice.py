@@ -87,7 +87,8 @@ def read(text: str) -> Notice:
     if alert is not None:
         return alert
     # What escapes a quote, a space or a line break is in the way of the words.
-    clean = _CONTROL.sub(" ", text.translate(_QUOTES)).replace('\\"', '"').replace("\\n", "\n").replace("%20", " ")
+    straight = text if text.isascii() else text.translate(_QUOTES)
+    clean = _CONTROL.sub(" ", straight).replace('\\"', '"').replace("\\n", "\n").replace("%20", " ")
     clean = _ENTITY.sub(lambda found: _SIGNS.get(found[0].lower(), " "), clean)
     lines = clean.splitlines()
     named = _MAIL.search(clean[:HEAD])

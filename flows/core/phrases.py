@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Who quotes a name, and how, differs between the clients of one server.
-_QUOTES = str.maketrans("", "", "\"'`\u00ab\u00bb\u201e\u201c\u201d")
+_QUOTES = re.compile("[\"'`\u00ab\u00bb\u201e\u201c\u201d]")
 WORD = re.compile(r"[a-z0-9_]+")
 # What varies between two parts of a message is a name or a number, not another sentence.
 GAP = 200
@@ -49,7 +49,7 @@ class Phrase:
 
 def plain(low: str) -> str:
     """Without quotes."""
-    return low.translate(_QUOTES)
+    return _QUOTES.sub("", low)
 
 
 def phrase(says: str, row: Mapping[str, Any]) -> Phrase:
