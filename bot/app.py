@@ -266,8 +266,7 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     if open_browser:
         webbrowser.open(slack.url)
     try:
-        config = {"connections": demo.connections(), "platform": demo.platform(), "oauth": demo.registrations()}
-        return serve(_demo_config(where, config), ROLES, "127.0.0.1", 0)
+        return serve(_demo_config(where, demo.config()), ROLES, "127.0.0.1", 0)
     finally:
         runner.stop()
         demo.stop()

@@ -147,12 +147,20 @@ def _task(name: str, claim: str, step: str, found: Finding | None, running: bool
 
 
 def case_view(
-    case: Case, settings: Settings, *, step: str, url: str = "", params: Mapping[str, Any] | None = None
+    case: Case,
+    settings: Settings,
+    *,
+    step: str,
+    url: str = "",
+    params: Mapping[str, Any] | None = None,
+    asker: str = "",
 ) -> dict[str, Any]:
-    """The view of `messages.render`: case, connection, top finding, checks, params, permalink."""
+    """The view of `messages.render`: case, connection, top finding, checks, params, permalink.
+
+    `asker` is what people call the case's owner, where it is known."""
     top = case.finding
     return {
-        "case": {**case.to_dict(), "step": step},
+        "case": {**case.to_dict(), "step": step, "asker": asker},
         "connection": connection_view(settings, case.connection),
         "finding": top.to_dict() if top else None,
         "checks": _checks(case, settings),

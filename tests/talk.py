@@ -31,18 +31,19 @@ ENDED = ("resolved", "cancelled", "expired", "escalated")
 class World:
     """A local Slack, the demo sources, and `mend serve` as a process of its own; by signed HTTP with `http`.
 
-    With `pipeline` the demo's Stitch runs the warehouse.
+    With `pipeline` the demo's Stitch runs the warehouse, with `demo_desk` tickets go to the demo's Zendesk.
     """
 
     def __init__(
-        self, url: str, folder: Path, *, http: bool = False, pipeline: bool = False, roles: str = "", **config: Any
-    ) -> None:
+        self, url: str, folder: Path, *, http: bool = False, pipeline: bool = False, demo_desk: bool = False,
+        roles: str = "", **config: Any,
+    ) -> None:  # fmt: skip
         self.url, self.folder, self.roles = url, folder, roles
         self.demo = Demo(url, folder)
         self.slack = LocalSlack()
         self.slack.retry_scale = 0.01
         self.server = run_local_slack("127.0.0.1", 0, self.slack)
-        self.config, self.http, self.pipeline = config, http, pipeline
+        self.config, self.http, self.pipeline, self.demo_desk = config, http, pipeline, demo_desk
         self.env = {"MEND_SECRET_KEY": make_key()}
         self.processes: list[subprocess.Popen[bytes]] = []
         self.log = folder / "mend.log"
@@ -59,6 +60,7 @@ class World:
             "reminders": {"poll_seconds": 1},
         }
         there = {"platform": self.demo.platform()} if self.pipeline else {}
+        there |= {"desk": self.demo.desk(), "hooks": self.demo.hooks()} if self.demo_desk else {}
         path.write_text(yaml.safe_dump({**settings, **there, **self.config}))
         self.serve()
         return self

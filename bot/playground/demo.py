@@ -1,9 +1,10 @@
-"""The sources of `mend try`: five connections, each really broken in its own way, and the pipeline of one."""
+"""The sources of `mend try`: five connections, each really broken in its own way, the pipeline of one, and a desk."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from .demo_database import BILLING, DATABASE, TABLES, WAREHOUSE, DemoDatabase
 from .provider import DemoProvider
 from .provider_state import ProviderState
 from .stitch import Stitch
+from .zendesk import Zendesk
 
 
 class Demo:
     """The demo database and the demo provider, with the connections that use them."""
 
     def __init__(self, admin_url: str, data_dir: str | Path, hba_file: Path | None = None) -> None:
-        """`hba_file`: where we reach the server's file when the server knows it by a path of its own."""
+        """`hba_file`: where we reach the server's file when the server knows it by a path of its own.
+
+        `mend_url` is where Mend listens; in one process with us, it leaves its address in the environment.
+        """
+        self.mend_url: Callable[[], str] = lambda: os.environ.get("MEND_LOCAL_URL", "")
         self.folder = Path(data_dir).expanduser().resolve() / "demo"
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = ProviderState()
@@ -30,7 +36,9 @@ class Demo:
             {"password": self.database.warehouse_password},
             lambda kept: self.database.replicate(WAREHOUSE, kept["password"]), TABLES[:2],
         )  # fmt: skip
-        self.provider = DemoProvider(state, [Mount("/stitch", routes=self.stitch.routes())])
+        self.zendesk = Zendesk(lambda: f"{url}/hooks/desk/zendesk" if (url := self.mend_url()) else "")
+        beside = {"/stitch": self.stitch.routes(), "/zendesk": self.zendesk.routes()}
+        self.provider = DemoProvider(state, [Mount(path, routes=routes) for path, routes in beside.items()])
         self._files = {
             name: self._write(name, value)
             for name, value in {
@@ -41,6 +49,8 @@ class Demo:
                 "stripe_key": state.stripe_key,
                 "hubspot_client_secret": state.client_secret,
                 "stitch_token": self.stitch.token,
+                "zendesk_client_secret": self.zendesk.client_secret,
+                "zendesk_signing_secret": self.zendesk.signing_secret,
             }.items()
         }
 
@@ -57,6 +67,13 @@ class Demo:
         self.stitch.stop()
         self.database.stop()
         self.provider.stop()
+
+    def config(self) -> dict[str, Any]:
+        """All that `mend.yml` has of the demo, once started."""
+        return {
+            "connections": self.connections(), "platform": self.platform(), "oauth": self.registrations(),
+            "desk": self.desk(), "hooks": self.hooks(),
+        }  # fmt: skip
 
     def connections(self) -> dict[str, dict[str, Any]]:
         """The `connections` of `mend.yml`, once started."""
@@ -77,6 +94,16 @@ class Demo:
         self.stitch.start()
         token = self._reference("stitch_token")
         return {"kind": "stitch", "token": token, "base_url": f"{self.provider.url}/stitch"}
+
+    def desk(self) -> dict[str, str]:
+        """The `desk` of `mend.yml`, once started."""
+        secret = self._reference("zendesk_client_secret")
+        url = f"{self.provider.url}/zendesk"
+        return {"kind": "zendesk", "base_url": url, "client_id": self.zendesk.client_id, "client_secret": secret}
+
+    def hooks(self) -> dict[str, dict[str, str]]:
+        """The `hooks` of `mend.yml`: what the desk's webhook is signed with."""
+        return {"desk": {"secret": self._reference("zendesk_signing_secret")}}
 
     def registrations(self) -> dict[str, dict[str, str]]:
         """The `oauth` of `mend.yml`, once started."""

@@ -11,7 +11,7 @@ from bot import views
 from bot.hot import CASE, PERMALINK, Slot
 from bot.settings import Settings
 from bot.slack.outbox import Outbox, again_or_drop, metadata
-from bot.slack.sender import Sender, SlackRefused, closed_to_us
+from bot.slack.sender import Later, Sender, SlackRefused, closed_to_us
 from bot.store import Store
 from bot.tables import cases, messages
 from flows.core.case import CLOSED, Case
@@ -43,7 +43,16 @@ class Voice:
             step=STEP_OF[case.state],
             url=url,
             params={**extra, **(params or {})},
+            asker=await self._asker(case) if case.state == "escalating" else "",
         )
+
+    async def _asker(self, case: Case) -> str:
+        """What colleagues call the owner. The support agent cannot look an id of Slack up."""
+        try:
+            info = await self.sender.user(case.team, case.owner) if case.owner else {}
+        except Later:  # a ticket does not wait for a name
+            return ""
+        return str(info.get("real_name") or (info.get("profile") or {}).get("real_name") or "")
 
     async def say(self, case: Case, args: Mapping[str, Any], key: str, slot: Slot | None = None) -> None:
         view = await self.view(case, args["params"], slot.url if slot else None)
