@@ -179,3 +179,9 @@ def said_of(found: Diagnosis, settings: Settings, name: str) -> str:
     view = connection_view(settings, name) or (sheet_view(known) if known else {"connector": "", "title": "the source"})
     finding: dict[str, Any] = {"verdict": "bad", "cause": found.cause, "code": found.code, "facts": dict(found.facts)}
     return "" if found.confidence == "unclear" else render.summary(finding, view)
+
+
+def reported_as(found: Diagnosis, said: str) -> str:
+    """What a text was taken for: in words, with the labels that engineers look for."""
+    labels = ", ".join(filter(None, (found.cause, found.code)))
+    return f"{said.rstrip('.')} ({labels})" if said else labels

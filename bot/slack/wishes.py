@@ -14,7 +14,7 @@ from bot.slack.commands import Wish, connection_of, of_connection
 from bot.slack.home import OPEN, PAUSED
 from bot.slack.sender import Later, Sender
 from bot.store import Store
-from bot.views import ending, in_order
+from bot.views import ending, in_order, reported_as, said_of
 from flows.core.effects import Event
 from flows.core.expiry import DAY
 from flows.core.explain import explain
@@ -130,7 +130,8 @@ class Wishes:
         found = await asyncio.to_thread(explain, text)
         settings = self.settings()
         name = connection_of(found, text, settings)
-        reported = f"{found.cause} {found.code or ''}".strip() if found.cause else ""
+        said = await asyncio.to_thread(said_of, found, settings, name)
+        reported = reported_as(found, said) if said else ""
         return await self.open(Wish("open" if name else "pick", name), place, user, key, reported=reported)
 
     async def _own_cases(self, verb: str, place: Mapping[str, str], user: str, key: str) -> Payload:

@@ -24,7 +24,7 @@ from bot.settings_parts import Hook, is_group, is_person
 from bot.slack.commands import connection_of, of_connection
 from bot.slack.home import OPEN
 from bot.store import Store
-from bot.views import in_order, said_of
+from bot.views import in_order, reported_as, said_of
 from bot.web.body import body_of
 from bot.web.guard import Limiter, caller
 from bot.web.signed import by_fivetran, by_token, by_zendesk
@@ -101,7 +101,7 @@ class Hooks:
         said = await asyncio.to_thread(said_of, found, settings, name)
         job = notice.job or hashlib.sha256(body).hexdigest()
         alert = {"summary": said, "job": notice.job, "sure": found.confidence}
-        reported = "" if unclear else f"{found.cause} {found.code or ''}".strip()
+        reported = "" if unclear else reported_as(found, said)
         return await self._open(hook, f"alert:{name or found.connection}:{job}", name, alert, reported)
 
     async def _open(self, hook: Hook | None, key: str, name: str, alert: dict[str, str], reported: str) -> str:

@@ -202,3 +202,10 @@ def test_no_secret_is_in_anything_that_left_the_process(world: World, talk: Talk
     out = str([c.args for c in world.slack.calls]) + world.log.read_text()
     assert secrets
     assert not [s for s in [*secrets, "t0ken", world.slack.bot_token] if s and s in out]
+
+
+def test_a_message_that_names_no_connection_leads_to_the_picker_and_says_what_it_means(world: World) -> None:
+    pointed = world.slack.say('ERROR: relation "orders" does not exist', user=ALICE, channel="C0DATA")
+    world.slack.shortcut(pointed, user=ALICE)
+    said = "These selected tables do not exist: orders (config_error, config.table_missing)"
+    wait(lambda: any(said in m["text"] for m in world.slack.thread("C0DATA", pointed)))
