@@ -24,7 +24,7 @@ from bot.own import use_own
 from bot.references import serve_references
 from bot.settings import Settings, SettingsError, data_dir, is_local, load
 from bot.store import Store, at_work, ready
-from bot.usable import check, doubts
+from bot.usable import check, doubts, in_the_file, misnamed
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -86,7 +86,7 @@ def serve(
     child = int(os.environ.get("MEND_CHILD_OF", "0"))
     if not child:
         env.check(listens="slack" in wanted)
-        for doubt in doubts(settings.current, os.environ):
+        for doubt in (*doubts(settings.current, os.environ), *in_the_file(settings.current)):
             log.warning("%s", doubt)
     if not can_keep() and env.many_workspaces:
         raise SettingsError(NO_KEY)
@@ -111,6 +111,9 @@ async def _work(url: str, env: Environment, settings: Fresh, child: int) -> int:
     from bot.slack.sender import Sender
     from bot.worker import work
 
+    # Who acknowledges reads no sheet, and this asks them all.
+    for said in misnamed(settings.current, settings.current.connections):
+        log.warning("%s", said)
     if child and hasattr(os, "nice"):  # Windows has none
         # Its parent owes Slack an answer within three seconds; beside two busy processes that is the difference.
         os.nice(NICE)

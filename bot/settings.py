@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -286,11 +286,3 @@ def public_url(env: Mapping[str, str]) -> str:
 
 def is_local(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-
-
-def literals(settings: Settings) -> Iterator[str]:
-    """The secrets that stand in mend.yml itself, as connection.field."""
-    for name, connection in settings.connections.items():
-        yield from (
-            f"{name}.{field}" for field, value in connection.secrets.items() if not REFERENCE.fullmatch(value.strip())
-        )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pydantic import BaseModel
 
 from bot.desks.registry import kinds
-from bot.settings import Settings, SettingsError, public_url
-from bot.settings_parts import is_group, is_person
+from bot.settings import SECRET_OF_TUNNEL, Settings, SettingsError, public_url
+from bot.settings_parts import REFERENCE, is_group, is_person
 from flows.core.sheet import SheetError, sheet, sheets
 
+# Settings that every sheet of a driver has, beside its own fields.
+COMMON = ("ca_file", "connect_timeout", "resources", "ssl_cert", "ssl_key", "ssl_root_cert", "status_url", "timeout")
 # Conversations as Slack writes them: https://docs.slack.dev/reference/objects/conversation-object
 CHANNEL = re.compile(r"[CG][A-Z0-9]{2,20}")
 
@@ -40,3 +45,44 @@ def doubts(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
             yield f"the owner of {name} is {owner}: write the id of a person (U0...) or user group (S0...)"
     if env.get("MEND_PUBLIC_URL") and not public_url(env):
         yield "MEND_PUBLIC_URL must begin with https://: browsers send secrets to these pages, so none are offered"
+
+
+def literals(settings: Settings) -> Iterator[str]:
+    """The secrets that stand in mend.yml itself, by their place there; those of a connection as connection.field."""
+    parts: list[tuple[str, BaseModel | None, Sequence[str]]] = [
+        ("platform", settings.platform, ("token",)),
+        ("desk", settings.desk, ("token", "client_secret", "password")),
+        ("hooks.alert", settings.hooks.alert, ("secret",)),
+        ("hooks.desk", settings.hooks.desk, ("secret",)),
+        *((f"oauth.{key}", app, ("client_secret",)) for key, app in settings.oauth.items()),
+    ]
+    for name, connection in settings.connections.items():
+        yield from (f"{name}.{field}" for field, value in connection.secrets.items() if _literal(value))
+        parts.append((f"{name}.tunnel", connection.tunnel, SECRET_OF_TUNNEL))
+        parts.append((f"{name}.oauth", connection.oauth, ("client_secret",)))
+    for place, part, fields in parts:
+        yield from (f"{place}.{field}" for field in fields if _literal(getattr(part, field, "")))
+
+
+def _literal(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and not REFERENCE.fullmatch(value.strip())
+
+
+def in_the_file(settings: Settings) -> Iterator[str]:
+    for place in literals(settings):
+        yield f"the secret {place} stands in mend.yml itself: better ${{env:...}} or ${{file:...}}"
+
+
+def misnamed(settings: Settings, names: Iterable[str]) -> Iterator[str]:
+    """Settings and secrets that nothing reads, where another name is near: their default would be taken instead."""
+    for name in names:
+        connection = settings.connections.get(name)
+        if connection is None:
+            continue
+        fields = sheet(connection.connector).fields
+        known = {*COMMON, *(one for field in fields for one in (field.name, *field.also))}
+        for part, given in (("settings", connection.settings), ("secrets", connection.secrets)):
+            for one in given:
+                near = difflib.get_close_matches(one, sorted(known), 1, 0.7) if one not in known else []
+                if near:
+                    yield f"{name}.{part}.{one} is not read: did you mean {near[0]}?"

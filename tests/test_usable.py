@@ -11,7 +11,7 @@ import yaml
 
 from bot.app import Fresh
 from bot.settings import Settings, SettingsError
-from bot.usable import doubts
+from bot.usable import doubts, misnamed
 
 GOOD: dict[str, Any] = {"connections": {"warehouse": {"connector": "postgres"}}}
 
@@ -60,3 +60,10 @@ def test_names_where_slack_wants_ids_are_doubted_and_so_is_an_open_address() -> 
     ] * 4
     assert "U0ADMIN" not in told
     assert not list(doubts(Settings.model_validate(GOOD), {"MEND_PUBLIC_URL": "https://mend.example.com"}))
+
+
+def test_a_setting_that_nothing_reads_is_told_with_the_name_that_is_near() -> None:
+    given = {"host": "db", "databse": "shop", "sslmode": "require"}
+    said = {"connections": {"warehouse": {"connector": "postgres", "settings": given}}}
+    told = list(misnamed(Settings.model_validate(said), ["warehouse"]))
+    assert told == ["warehouse.settings.databse is not read: did you mean database?"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -21,7 +20,8 @@ from bot.cli.fleet import COLOUR, Result, side_by_side, told
 from bot.cli.text import clean, hide
 from bot.own import use_own
 from bot.references import serve_references_if_any
-from bot.settings import REFERENCE, Settings, SettingsError, literals, load
+from bot.settings import REFERENCE, Settings, SettingsError, load
+from bot.usable import in_the_file, misnamed
 from flows.core.causes import CAUSES
 from flows.core.expiry import DAY, expiries
 from flows.core.finding import Finding, explaining, overall
@@ -47,11 +47,7 @@ def check(names: list[str], everything: bool, as_json: bool, config: Path | None
     for name in wanted:  # a usage error is told before anything runs
         if not many or name not in settings.connections:
             target_for(settings, name)
-    for place in literals(settings):
-        print(
-            f"mend: the secret {place} stands in mend.yml itself: better ${{env:...}} or ${{file:...}}", file=sys.stderr
-        )
-    for said in misnamed(settings, wanted):
+    for said in (*in_the_file(settings), *misnamed(settings, wanted)):
         print(f"mend: {said}", file=sys.stderr)
     results = _many(settings, wanted, quiet=as_json) if many else [_alone(settings, wanted[0], quiet=as_json)]
     if as_json:
@@ -62,25 +58,6 @@ def check(names: list[str], everything: bool, as_json: bool, config: Path | None
         _soon(results, max(settings.watch.days))
     verdicts = {r["verdict"] for r in results}
     return EXIT["bad"] if "bad" in verdicts else EXIT["unclear"] if "unclear" in verdicts else EXIT["good"]
-
-
-# Settings that every sheet of a driver has, beside its own fields.
-COMMON = ("ca_file", "connect_timeout", "resources", "ssl_cert", "ssl_key", "ssl_root_cert", "status_url", "timeout")
-
-
-def misnamed(settings: Settings, names: Iterable[str]) -> Iterator[str]:
-    """Settings and secrets that nothing reads, where another name is near: their default would be taken instead."""
-    for name in names:
-        connection = settings.connections.get(name)
-        if connection is None:
-            continue
-        fields = sheet(connection.connector).fields
-        known = {*COMMON, *(one for field in fields for one in (field.name, *field.also))}
-        for part, given in (("settings", connection.settings), ("secrets", connection.secrets)):
-            for one in given:
-                near = difflib.get_close_matches(one, sorted(known), 1, 0.7) if one not in known else []
-                if near:
-                    yield f"{name}.{part}.{one} is not read: did you mean {near[0]}?"
 
 
 def _alone(settings: Settings, name: str, *, quiet: bool) -> Result:

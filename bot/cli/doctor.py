@@ -14,9 +14,9 @@ from bot.cli.text import hide
 from bot.environment import Environment
 from bot.own import use_own
 from bot.references import serve_references_if_any
-from bot.settings import Settings, SettingsError, literals, load, public_url
+from bot.settings import Settings, SettingsError, load, public_url
 from bot.settings_parts import is_group
-from bot.usable import doubts
+from bot.usable import doubts, literals
 from flows.core.sheet import SheetError, known_keys, sheet
 
 SCOPES = {"commands", "chat:write", "app_mentions:read", "im:history", "channels:history", "groups:history"}

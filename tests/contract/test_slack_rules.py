@@ -209,3 +209,9 @@ def test_a_message_that_names_no_connection_leads_to_the_picker_and_says_what_it
     world.slack.shortcut(pointed, user=ALICE)
     said = "These selected tables do not exist: orders (config_error, config.table_missing)"
     wait(lambda: any(said in m["text"] for m in world.slack.thread("C0DATA", pointed)))
+
+
+def test_a_secret_that_stands_in_the_file_is_told_of_at_the_start_without_itself(world: World) -> None:
+    log = world.log.read_text()
+    assert "the secret desk.token stands in mend.yml itself: better ${env:...} or ${file:...}" in log
+    assert "t0ken" not in log
