@@ -11,7 +11,8 @@ from bot.checks.base import Target
 from bot.checks.http_ask import spec
 from bot.drivers.http import Answer
 
-# No standard says how a limit's end is written: seconds, seconds or milliseconds since 1970, a date, or "6m0s".
+# No standard says how a limit's end is written: seconds, seconds or milliseconds since 1970, a date, or "6m0s"; a name
+# in -ms counts milliseconds: https://github.com/bigcommerce/docs (docs/api-docs/getting-started/api-rate-limits.mdx).
 RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-requests", "x-retry-after")
 LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining", "x-ratelimit-remaining-requests")
 LONGEST = 400 * 86_400
@@ -21,13 +22,15 @@ ALLOWED = 300
 
 def retry_after(target: Target, answer: Answer) -> str:
     """Seconds to wait as the provider says them, '' when it does not."""
-    given = [answer.headers.get("retry-after", "")]
+    given = [("retry-after", answer.headers.get("retry-after", ""))]
     if answer.status == 429 or any(answer.headers.get(name, "").strip() == "0" for name in LEFT):
         names = (spec(target).reset_header.lower(), *RESETS) if spec(target).reset_header else RESETS
-        given += [answer.headers.get(name, "") for name in names]
-        given += re.findall(r"\bt=(\d+)", answer.headers.get("ratelimit", ""))
-    for text in given:
+        given += [(name, answer.headers.get(name, "")) for name in names]
+        given += [("ratelimit", text) for text in re.findall(r"\bt=(\d+)", answer.headers.get("ratelimit", ""))]
+    for name, text in given:
         seconds = _seconds(text.strip()[:60])
+        if seconds is not None and name.endswith("-ms"):
+            seconds /= 1000
         if seconds is not None and seconds <= LONGEST:
             return str(max(round(seconds), 1))
     return ""

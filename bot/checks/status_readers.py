@@ -176,6 +176,20 @@ def microsoft_post(body: Any) -> list[Incident]:
     return [Incident(name, said, serious=None, since=line(post.get("AuthoredDateTime")), update=told)]
 
 
+def ringcentral_status(body: Any) -> list[Incident]:
+    """What https://status.ringcentral.com/status.json holds, which RingCentral documents nowhere: one entry for each
+    service and region. "Good" is calm; how bad its other words are, it does not say."""
+    rows = [one for one in dicts(body) if one.get("service") and one.get("level")]
+    if not rows:
+        raise OtherPage
+    found = []
+    for one in rows:
+        name, region, said = line(one["service"]), line(one.get("region")), line(one["level"])
+        if said.lower() != "good":
+            found.append(Incident(f"{name} ({region})" if region else name, said, serious=None, components=(name,)))
+    return found
+
+
 # What is asked below the page's address, and who reads the answer.
 KINDS: dict[str, tuple[str, Reader]] = {
     "statuspage": ("/api/v2/summary.json", statuspage),
@@ -187,6 +201,7 @@ KINDS: dict[str, tuple[str, Reader]] = {
     "aws_events": ("/public/currentevents", aws_events),
     "meta_status": ("/data/orgs.json", meta_status),
     "microsoft_post": ("/api/posts/mac", microsoft_post),
+    "ringcentral_status": ("/status.json", ringcentral_status),
     "statuscast": ("/status.json", statuscast),
     "sorry": ("/api/v1/notices?timeline_state=present", sorry),
     "zendesk_status": ("/api/incidents/active", zendesk_status),

@@ -60,6 +60,7 @@ class StatusPage(Strict):
         "aws_events",
         "meta_status",
         "microsoft_post",
+        "ringcentral_status",
         "statuscast",
         "sorry",
         "generic",

@@ -26,6 +26,7 @@ PATHS = {
     "statuscast": "/status.json",
     "salesforce_product": "/",
     "microsoft_post": "/api/posts/mac",
+    "ringcentral_status": "/status.json",
     "sorry": "/api/v1/notices?timeline_state=present",
 }
 DOWN, WORKS = "availability.provider_error", "availability.maintenance"
@@ -84,6 +85,10 @@ def look(kind: str, body: Any, status: int = 200, components: tuple[str, ...] = 
         ("microsoft_post", pages.microsoft("ServiceRestored"), "good", None),
         ("microsoft_post", pages.microsoft("ServiceDegradation"), "unclear", None),
         ("microsoft_post", pages.microsoft("Unknown"), "unclear", None),
+        ("ringcentral_status", pages.ringcentral(), "good", None),
+        ("ringcentral_status", pages.ringcentral("Informational"), "unclear", None),
+        ("ringcentral_status", pages.ringcentral("Critical"), "unclear", None),
+        ("ringcentral_status", [], "unclear", None),
         ("sorry", {"notices": [], "meta": {"count": 0}}, "good", None),
         ("sorry", pages.sorry(), "unclear", None),
         ("sorry", pages.sorry("identified"), "unclear", None),
@@ -198,6 +203,7 @@ def test_an_incident_of_which_the_page_says_no_weight_is_named_and_left_open() -
     found = look("sorry", pages.sorry())
     assert found.evidence == "Deals do not open (investigating); this page does not say how bad it is"
     assert look("microsoft_post", pages.microsoft("ServiceDegradation", "Sign-in fails")).evidence.startswith("Sign-in")
+    assert of("ringcentral", pages.ringcentral("Minor")).evidence.startswith("Calling - Inbound (Americas) (Minor)")
 
 
 @pytest.mark.parametrize(("impact", "verdict"), [("SERVICE_OUTAGE", "bad"), ("SERVICE_INFORMATION", "good")])

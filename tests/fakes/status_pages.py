@@ -163,3 +163,10 @@ def statuscast(status: str = "Available", text: str = "Normal") -> dict[str, Any
         "InEffectSince": "2026-08-03T10:41:00", "InEffectSinceText": "Current status in effect for 0 days, 9 hours",
         "StatusText": text, "Status": status,
     }  # fmt: skip
+
+
+# RingCentral documents no form. As programs of others read https://status.ringcentral.com/status.json in 2026: 75 entries,
+# with the levels Good, Informational, Minor, Major and Critical.
+def ringcentral(level: str = "Good", service: str = "Calling - Inbound") -> list[dict[str, Any]]:
+    calm = {"category": "Core Services", "service": "Connect Platform", "region": "Americas", "level": "Good", "alerts": []}
+    return [calm, {**calm, "service": service, "level": level}]
