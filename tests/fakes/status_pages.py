@@ -168,5 +168,7 @@ def statuscast(status: str = "Available", text: str = "Normal") -> dict[str, Any
 # RingCentral documents no form. As programs of others read https://status.ringcentral.com/status.json in 2026: 75 entries,
 # with the levels Good, Informational, Minor, Major and Critical.
 def ringcentral(level: str = "Good", service: str = "Calling - Inbound") -> list[dict[str, Any]]:
-    calm = {"category": "Core Services", "service": "Connect Platform", "region": "Americas", "level": "Good", "alerts": []}
+    calm = {
+        "category": "Core Services", "service": "Connect Platform", "region": "Americas", "level": "Good", "alerts": [],
+    }  # fmt: skip
     return [calm, {**calm, "service": service, "level": level}]
