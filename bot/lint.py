@@ -65,6 +65,7 @@ def _sheet(file: Path) -> list[Problem]:
         *_fields(read),
         *_checks(read),
         *_places(read),
+        *_sent(read),
         *_causes(read),
         *_addresses(read),
         *_names(read),
@@ -102,6 +103,17 @@ def _checks(sheet: Sheet) -> Iterator[Found]:
             yield ["checks", str(number)], f"there is no check {name!r}; known are {', '.join(MODULES)}"
     if sheet.driver == "http" and sheet.http is None:
         yield ["driver"], "driver http needs an http part"
+
+
+def _sent(sheet: Sheet) -> Iterator[Found]:
+    """What goes to a platform is a field, and of a credential all or nothing."""
+    fields = {field.name: field for field in sheet.fields}
+    needed = {field.name for field in sheet.fields if field.secret and field.required}
+    for platform, names in sheet.sent_as.items():
+        for name in set(names) - set(fields):
+            yield ["sent_as", platform, name], f"{name} is no field of this sheet"
+        for name in needed - set(names):
+            yield ["sent_as", platform], f"{name} is left out: half of a credential would match nothing"
 
 
 def _places(sheet: Sheet) -> Iterator[Found]:

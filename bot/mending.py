@@ -10,8 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 from bot.checks.run import Seen
+from bot.checks.target import target_for
+from bot.checks.text import evidence
 from bot.engine import receive
-from bot.platforms.base import PlatformError
+from bot.platforms.base import Keeper, PlatformError
 from bot.platforms.deliver import lives_there, place_of
 from bot.repairs import links
 from bot.repairs.form import Form, form_of
@@ -182,10 +184,15 @@ class Mending:
             place = place_of(self.settings(), form.name)
             if place is None:
                 return {"sent": "", "problem": ""}
-            place.send(_typed(form, link))
+            seen = place.send(_typed(form, link))
         except PlatformError as error:
             return {"sent": "", "problem": str(error)}
-        return {"sent": place.platform.name, "problem": ""}
+        if seen is None:
+            looked = "itself" if isinstance(place.platform, Keeper) else "job"
+            return {"sent": place.platform.name, "problem": "", "looked": looked}
+        target = target_for(self.settings(), form.name, link.team, trial=_typed(form, link))
+        said = evidence(target, seen.said)
+        return {"sent": place.platform.name, "problem": "", "looked": seen.state, "said": said}
 
 
 def _typed(form: Form, link: Any) -> dict[str, str]:

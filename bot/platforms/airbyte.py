@@ -1,17 +1,19 @@
 """Airbyte by its API, in the cloud or self-managed: https://reference.airbyte.com
 
-A job tells how it ended and not why. Credentials are not sent there: its API has no look at a source of its own.
+A job tells how it ended and not why. It takes credentials and does not look whether they work: its next job tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from bot.platforms.api import Refused, answered, only
-from bot.platforms.base import Job, JobState, Paused, PlatformError, Source, moment
+from bot.platforms.base import Job, JobState, LastCheck, Paused, PlatformError, Source, moment
+from bot.platforms.nested import lacking, nested
 
 # Self-managed: https://HOST/api/public/v1
 BASE = "https://api.airbyte.com/v1"
@@ -42,6 +44,19 @@ class Airbyte:
         source = self._ask("GET", f"/sources/{quote(str(known.get('sourceId')), safe='')}")
         kind = str(source.get("sourceType") or "")
         return Source(str(known["connectionId"]), str(known.get("name")), "source-" + kind.removeprefix("source-"))
+
+    def send(self, source: str, values: Mapping[str, str]) -> LastCheck | None:
+        """What is sent is merged into the configuration of the connection's source.
+
+        https://reference.airbyte.com/reference/patchsource ; a source that signs in by another kind of credential would
+        have both afterwards, so only what it has already is replaced.
+        """
+        known = self._ask("GET", f"/connections/{quote(source, safe='')}")
+        path = f"/sources/{quote(str(known.get('sourceId')), safe='')}"
+        if missing := lacking(self._ask("GET", path).get("configuration"), values):
+            raise PlatformError("config", f"Airbyte's source signs in by something else: it has no {missing}")
+        self._ask("PATCH", path, json={"configuration": nested(values)})
+        return None
 
     def last_job(self, source: str) -> Job:
         place = quote(source, safe="")

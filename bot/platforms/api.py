@@ -20,10 +20,12 @@ class Refused(PlatformError):
         self.status, self.code = status, code
 
 
-def ask(platform: str, method: str, url: str, headers: Mapping[str, str], **more: Any) -> tuple[int, Any]:
+def ask(
+    platform: str, method: str, url: str, headers: Mapping[str, str], *, limit: float = LIMIT, **more: Any
+) -> tuple[int, Any]:
     """Status and JSON of an answer; no JSON is None. A redirect is not followed: it would take the token along."""
     try:
-        answer = requests.request(method, url, headers=headers, timeout=LIMIT, allow_redirects=False, **more)
+        answer = requests.request(method, url, headers=headers, timeout=limit, allow_redirects=False, **more)
     except requests.RequestException as error:
         raise PlatformError("down", f"{platform} does not answer ({type(error).__name__})") from None
     try:

@@ -83,11 +83,19 @@ class Platform(Protocol):
 
 
 @runtime_checkable
-class Keeper(Platform, Protocol):
-    """A platform that takes a new credential and looks by itself whether it works."""
+class Taker(Platform, Protocol):
+    """A platform that takes a new credential."""
 
-    def send(self, source: str, values: Mapping[str, str]) -> None:
-        """Give the source these values in place of its own, by the platform's names. What is not named stays."""
+    def send(self, source: str, values: Mapping[str, str]) -> LastCheck | None:
+        """Give the source these values in place of its own, by the platform's names. What is not named stays.
+
+        What the platform saw with them, where it looked at once.
+        """
+
+
+@runtime_checkable
+class Keeper(Taker, Protocol):
+    """One that also looks by itself whether it works."""
 
     def last_check(self, source: str) -> LastCheck:
         """What the platform saw when it last looked at the source."""

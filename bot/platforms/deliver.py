@@ -4,42 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from bot.platforms.base import Keeper, Platform, PlatformError
+from bot.platforms.base import Keeper, LastCheck, Platform, PlatformError, Taker
 from bot.platforms.registry import platform_for
 from bot.settings import Settings
 from flows.core.sheet import sheet
 
+Kind = TypeVar("Kind", bound=Taker)
+
 
 @dataclass(frozen=True)
-class Place:
+class Place(Generic[Kind]):
     """One source of one platform; `names` are its names of the connection's fields."""
 
-    platform: Keeper
+    platform: Kind
     source: str
     names: Mapping[str, str]
 
-    def send(self, values: Mapping[str, str]) -> None:
-        """Raises PlatformError."""
-        self.platform.send(self.source, {self.names[f]: v for f, v in values.items() if f in self.names})
+    def send(self, values: Mapping[str, str]) -> LastCheck | None:
+        """What the platform saw with them, where it looked at once. Raises PlatformError; half of a credential, which
+        would match nothing, is not sent.
+        """
+        if unknown := sorted(set(values) - set(self.names)):
+            raise PlatformError("config", f"Mend does not know what {self.platform.name} calls {', '.join(unknown)}")
+        return self.platform.send(self.source, {self.names[field]: value for field, value in values.items()})
 
 
-def place_of(settings: Settings, name: str) -> Place | None:
-    """Where the pipeline keeps the credential of a connection; None where no platform of ours has it.
+def place_of(settings: Settings, name: str) -> Place[Taker] | None:
+    """Where the pipeline keeps the credential of a connection; None where no platform of ours takes it.
 
     Raises PlatformError when there is one and its source cannot be found.
     """
     names = sent_as(settings, name)
     platform, source = (names and source_of(settings, name)) or (None, "")
-    return Place(platform, source, names) if isinstance(platform, Keeper) else None
+    return Place(platform, source, names) if isinstance(platform, Taker) else None
+
+
+def proving_place_of(settings: Settings, name: str) -> Place[Keeper] | None:
+    """The same of a platform that looks by itself whether what it was given works; None where it does not."""
+    place = place_of(settings, name)
+    if place is None or not isinstance(place.platform, Keeper):
+        return None
+    return Place(place.platform, place.source, place.names)
 
 
 def sent_as(settings: Settings, name: str) -> Mapping[str, str]:
     """The platform's names of the fields that Mend sends there, by ours; none where it gets none from Mend."""
-    rotation = sheet(settings.connections[name].connector).rotation
-    if rotation is None or settings.platform is None or not runs_there(settings, name):
+    if settings.platform is None or not runs_there(settings, name):
         return {}
-    return rotation.sent_as.get(settings.platform.kind, {})
+    return sheet(settings.connections[name].connector).sent_as.get(settings.platform.kind, {})
 
 
 def source_of(settings: Settings, name: str) -> tuple[Platform, str] | None:
@@ -48,9 +62,9 @@ def source_of(settings: Settings, name: str) -> tuple[Platform, str] | None:
     platform = platform_for(settings) if runs_there(settings, name) else None
     if platform is None or settings.platform is None:
         return None
-    type_there = sheet(connection.connector).platform_types.get(settings.platform.kind)
+    types = sheet(connection.connector).types_at(settings.platform.kind)
     source = platform.find(str(connection.platform_source or name))
-    if connection.platform_source is None and source.type != type_there:
+    if connection.platform_source is None and source.type not in types:
         said = f"{platform.name}'s source {source.name} is of type {source.type}: name its id as platform_source"
         raise PlatformError("config", said)
     return platform, source.id

@@ -1,19 +1,24 @@
 """Fivetran by its REST API: https://fivetran.com/docs/rest-api/api-reference/connections
 
-It tells when a connection last succeeded and last failed, and what it wants done, but no log. Credentials are not sent
-there: which check of its own followed cannot be told from its answers.
+It tells when a connection last succeeded and last failed, and what it wants done, but no log. It takes credentials, and
+its setup tests tell at once whether they work.
 """
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from bot.platforms.api import Refused, answered, only
-from bot.platforms.base import Job, PlatformError, Source, moment
+from bot.platforms.base import Job, LastCheck, PlatformError, Source, moment
+from bot.platforms.nested import lacking, nested
 
 BASE = "https://api.fivetran.com"
+# Setup tests sign in at the source while the caller waits.
+TEST_LIMIT = 90
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,33 @@ class Fivetran:
             same = [one for one in listed.get("items") or [] if str(one.get("schema")).split(".")[0] == wanted]
             known = only(self.name, wanted, same)
         return Source(str(known["id"]), str(known.get("schema") or wanted), str(known.get("service")))
+
+    def send(self, source: str, values: Mapping[str, str]) -> LastCheck | None:
+        """Only what the connection has already is replaced: by another kind of credential it would not sign in.
+
+        https://fivetran.com/docs/rest-api/api-reference/connections/modify-connection
+        """
+        path = f"/v1/connections/{quote(source, safe='')}"
+        if missing := lacking(self._call("GET", path).get("config"), values):
+            raise PlatformError("config", f"Fivetran's connection signs in by something else: it has no {missing}")
+        self._call("PATCH", path, json={"config": nested(values), "run_setup_tests": False})
+        try:
+            tested = self._call("POST", path + "/test", json={}, limit=TEST_LIMIT)
+        except PlatformError as error:  # it has them all the same, and the tests go on without us
+            return LastCheck(str(uuid.uuid4()), "running" if error.passing else "none")
+        return _tested(tested.get("setup_tests"))
+
+    def last_check(self, source: str) -> LastCheck:
+        """As its newest setup tests or sync left it."""
+        known = self._call("GET", f"/v1/connections/{quote(source, safe='')}")
+        status = known.get("status") or {}
+        setup, id_ = (
+            str(status.get("setup_state") or ""),
+            str(known.get("failed_at") or known.get("succeeded_at") or ""),
+        )
+        if setup == "connected":
+            return LastCheck(id_, "good")
+        return LastCheck(id_, "bad", _wants(status)) if setup == "broken" else LastCheck(id_, "none")
 
     def last_job(self, source: str) -> Job:
         known = self._call("GET", f"/v1/connections/{quote(source, safe='')}")
@@ -64,6 +96,17 @@ class Fivetran:
         body = answered(self.name, method, self.base_url + path, headers, auth=auth, **more)
         data = body.get("data")
         return data if isinstance(data, dict) else {}
+
+
+def _tested(tests: Any) -> LastCheck:
+    """One that failed decides; a warning lets data through.
+
+    https://fivetran.com/docs/rest-api/api-reference/connections/run-setup-tests
+    """
+    ran = [one for one in tests or [] if isinstance(one, dict)]
+    failed = [one for one in ran if one.get("status") in ("FAILED", "JOB_FAILED")]
+    said = "; ".join(f"{one.get('title')}: {one.get('message') or 'failed'}" for one in failed)
+    return LastCheck(str(uuid.uuid4()), "bad" if failed else "good" if ran else "none", said)
 
 
 def _wants(status: dict[str, Any]) -> str:

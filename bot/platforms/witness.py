@@ -11,7 +11,7 @@ from bot.checks.target import target_for
 from bot.checks.text import evidence
 from bot.log import IN_URL
 from bot.platforms.base import Job, LastCheck, PlatformError
-from bot.platforms.deliver import place_of, source_of
+from bot.platforms.deliver import proving_place_of, source_of
 from bot.settings import Settings
 from flows.core import job as jobs
 from flows.core.explain import explain
@@ -43,7 +43,7 @@ def seen_there(settings: Settings, name: str, team: str, step: str) -> list[Find
 
 def _login(settings: Settings, name: str, target: Target) -> Finding:
     try:
-        place = place_of(settings, name)
+        place = proving_place_of(settings, name)
         if place is None:
             raise PlatformError("config", "the platform cannot be asked for this connector")
         seen, end = place.platform.last_check(place.source), time.monotonic() + PATIENCE

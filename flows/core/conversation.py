@@ -178,7 +178,7 @@ class Conversation:
             return False
         case.tried.append(f"saved:{case.state}")
         case.orders.extend([Order("settle", {"answer": "saved", "by": event.user, "version": case.version})])
-        case.orders.append(say("saved", by=event.user, **{k: event.data.get(k, "") for k in ("sent", "problem")}))
+        case.orders.append(say("saved", by=event.user, **event.told("sent", "problem", "looked", "said")))
         if case.state == "confirming_recovery":
             case.confirming_at = event.at
             look(case, "confirm_recovery")

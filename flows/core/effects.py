@@ -23,6 +23,10 @@ class Event:
     def to_dict(self) -> dict[str, Any]:
         return {**vars(self), "data": dict(self.data)}
 
+    def told(self, *names: str) -> dict[str, Any]:
+        """These words of its data, '' for what it does not say."""
+        return {name: str(self.data.get(name, "")) for name in names}
+
 
 @dataclass(frozen=True)
 class Order:

@@ -49,7 +49,8 @@ class Sheet(Strict):
 
     `extends` names a sheet of which this one is a variant: it says only what differs. `console` is where a person signs
     in: every menu path of the sheet begins there, unless it begins with an address of its own. `roles` is who may read
-    all that is needed, `plans` what is in certain plans only. `support` is `certified`, or the address of the
+    all that is needed, `plans` what is in certain plans only. `sent_as` are the platforms' own names of the fields that
+    their APIs take a new credential by; dots lead inward. `support` is `certified`, or the address of the
     repository that supports it. `family` is where a list shows it; without one the driver tells.
     """
 
@@ -59,8 +60,11 @@ class Sheet(Strict):
     driver: Driver
     family: Family | None = None
     aliases: tuple[str, ...] = ()
-    platform_types: dict[Literal["stitch", "airbyte", "fivetran"], str] = default(default_factory=dict)
+    platform_types: dict[Literal["stitch", "airbyte", "fivetran"], str | tuple[str, ...]] = default(
+        default_factory=dict
+    )
     platform_auth: PlatformAuth | None = None
+    sent_as: dict[Literal["stitch", "airbyte", "fivetran"], dict[str, str]] = default(default_factory=dict)
     fields: tuple[Field, ...]
     checks: tuple[str, ...]
     http: HttpSpec | None = None
@@ -76,6 +80,11 @@ class Sheet(Strict):
     docs: tuple[str, ...] = ()
     facts_date: str
     source: str
+
+    def types_at(self, platform: str) -> tuple[str, ...]:
+        """What this platform calls it: none where it does not read it."""
+        there = self.platform_types.get(platform, ())  # type: ignore[call-overload]
+        return (there,) if isinstance(there, str) else tuple(there)
 
     def secret(self, secrets: Mapping[str, str], name: str) -> str:
         """A secret by its field's name or one of the names people also use."""

@@ -16,14 +16,13 @@ class Rotation(Strict):
     """`way` is the module that talks to the source, `replaces` the secret fields that are new afterwards.
 
     `overlap` says whether the old one stays valid beside the new one: `where_offered` is found out at the server.
-    `needs` is the right that the credential must have to renew itself. `sent_as` are the platform's names of fields.
+    `needs` is the right that the credential must have to renew itself.
     """
 
     way: Literal["postgres", "mysql", "aws", "sendgrid"]
     replaces: tuple[str, ...]
     overlap: Overlap
     needs: str = ""
-    sent_as: dict[Literal["stitch", "airbyte", "fivetran"], dict[str, str]] = {}
 
 
 def steps(*, overlap: bool, sent: bool) -> tuple[str, ...]:

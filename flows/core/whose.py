@@ -19,7 +19,7 @@ _BEFORE = re.compile(r"(?:([\w.-]{1,40}) )?([\w.-]{1,40}) $")
 # Of a sheet only what names it: reading 90 of them whole takes half a second.
 _TITLE = re.compile(r"^title: *[\"']?([^\"'\n#(]+)", re.M)
 _ALIASES = re.compile(r"^aliases: *\[([^\]]*)\]", re.M)
-_TYPES = re.compile(r"\b(?:stitch|airbyte|fivetran): *[\"']?([a-z][\w.-]+)")
+_TYPES = re.compile(r"\b(?:stitch|airbyte|fivetran): *(\[[^\]]+\]|[\"']?[a-z][\w.-]+)")
 _PLACES = re.compile(r"^.*\b(?:base_url|choices|authorize_url|token_url|authorize|token):.*$", re.M)
 _HOST = re.compile(r"(?<![\w@.-])(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b")
 # Where something is explained, not where data comes from.
@@ -116,7 +116,8 @@ def _ends(host: str) -> Iterator[str]:
 def _names(head: str) -> Iterator[str]:
     """Aliases, and what the platforms call it, without the part's own word."""
     aliases = _ALIASES.search(head)
-    for name in [*(aliases[1].split(",") if aliases else ()), *_TYPES.findall(head)]:
+    types = (name for said in _TYPES.findall(head) for name in said.strip("[]").split(","))
+    for name in [*(aliases[1].split(",") if aliases else ()), *types]:
         yield re.sub(r"^(?:platform|source)[._-]", "", name.strip(" \"'").lower()).replace("-", "_")
 
 

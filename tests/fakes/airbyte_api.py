@@ -1,4 +1,8 @@
-"""Airbyte's API as https://reference.airbyte.com describes it, over real HTTP: tokens, connections, sources, jobs."""
+"""Airbyte's API as https://reference.airbyte.com describes it, over real HTTP: tokens, connections, sources, jobs.
+
+What is sent for a source is merged into its configuration, and no check follows:
+https://github.com/airbytehq/airbyte-platform (SourceHandler.partialUpdateSource). Secrets come back as asterisks.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,12 @@ class AirbyteApi:
         self.connections = [self._connection(f"3333-{n}", f"Other {n}") for n in range(119)]
         self.connections.append(self._connection(SHOP, "Shop"))
         self.jobs: list[dict[str, Any]] = []
+        self.configuration: dict[str, Any] = {"host": "db", "username": "stitch", "password": "old"}
+        self.patched: list[dict[str, Any]] = []
+
+    def source(self) -> dict[str, Any]:
+        return {"sourceId": SOURCE, "name": "Shop", "sourceType": "postgres", "workspaceId": "w",
+                "configuration": _masked(self.configuration)}  # fmt: skip
 
     def _connection(self, number: str, name: str) -> dict[str, Any]:
         return {"connectionId": number, "name": name, "sourceId": SOURCE, "destinationId": "d", "workspaceId": "w",
@@ -29,6 +39,20 @@ class AirbyteApi:
     def ran(self, state: str, began: str = "2026-01-01T00:00:00Z", ended: str = "2026-01-01T00:10:00Z") -> None:
         self.jobs.insert(0, {"jobId": 9000 + len(self.jobs), "status": state, "jobType": "sync", "startTime": began,
                              "connectionId": SHOP, "lastUpdatedAt": ended, "duration": "PT10M", "rowsSynced": 3})  # fmt: skip
+
+
+def _masked(part: dict[str, Any]) -> dict[str, Any]:
+    hidden = ("password", "access_token", "api_key")
+    return {name: _masked(value) if isinstance(value, dict) else "**********" if name in hidden else value
+            for name, value in part.items()}  # fmt: skip
+
+
+def _merge(there: dict[str, Any], sent: dict[str, Any]) -> None:
+    for name, value in sent.items():
+        if isinstance(value, dict) and isinstance(there.get(name), dict):
+            _merge(there[name], value)
+        else:
+            there[name] = value
 
 
 class Handler(Quiet):
@@ -47,14 +71,27 @@ class Handler(Quiet):
             found = next((c for c in self.state.connections if c["connectionId"] == parts[2]), None)
             return self.say(200, found) if found else self.say(404, {"title": "resource-not-found"})
         if parts == ["v1", "sources", SOURCE]:
-            return self.say(200, {"sourceId": SOURCE, "name": "Shop", "sourceType": "postgres", "workspaceId": "w",
-                                  "configuration": {"password": "**********"}})  # fmt: skip
+            return self.say(200, self.state.source())
         if parts == ["v1", "jobs"]:
             newest_first = asked.get("orderBy") == "createdAt|DESC"
             jobs = [job for job in self.state.jobs if job["connectionId"] == asked.get("connectionId")]
             jobs = jobs if newest_first else jobs[::-1]
             return self.say(200, {"data": jobs[: int(asked.get("limit", 20))], "next": "", "previous": ""})
         self.say(404, {"title": "resource-not-found"})
+
+    def do_PATCH(self) -> None:
+        sent = self.sent()
+        if self.headers.get("authorization") != f"Bearer {TOKEN}":
+            return self.say(401, {"title": "unauthorized"})
+        if self.path != f"/v1/sources/{SOURCE}":
+            return self.say(404, {"title": "resource-not-found"})
+        if self.state.mood == "422":
+            return self.say(
+                422, {"title": "unprocessable-content", "detail": "The provided configuration is not valid"}
+            )
+        self.state.patched.append(sent)
+        _merge(self.state.configuration, sent.get("configuration") or {})
+        self.say(200, self.state.source())
 
     def do_POST(self) -> None:
         sent = self.sent()

@@ -10,6 +10,8 @@ from bot.platforms.airbyte import Airbyte, make
 from bot.platforms.base import PlatformError, moment
 from tests.fakes.airbyte_api import CLIENT, SECRET, SHOP, AirbyteApi, airbyte
 
+NEW = "n3w-c4n4ry"
+
 
 @pytest.fixture
 def side() -> Iterator[AirbyteApi]:
@@ -58,3 +60,29 @@ def test_a_job_is_started_once(known: Airbyte, side: AirbyteApi) -> None:
 def test_a_token_that_cannot_be_one_says_what_it_should_be() -> None:
     with pytest.raises(PlatformError, match="CLIENT_ID:CLIENT_SECRET"):
         make("only-one-part", "", "")
+
+
+def test_what_is_sent_replaces_only_itself_in_the_source_of_the_connection(known: Airbyte, side: AirbyteApi) -> None:
+    assert known.send(SHOP, {"username": "reader", "password": NEW}) is None
+    assert side.patched == [{"configuration": {"username": "reader", "password": NEW}}]
+    assert side.configuration == {"host": "db", "username": "reader", "password": NEW}
+
+
+def test_names_with_dots_lead_inward_and_the_rest_of_the_object_stays(known: Airbyte, side: AirbyteApi) -> None:
+    side.configuration = {"credentials": {"credentials_title": "Private App Credentials", "access_token": "old"}}
+    known.send(SHOP, {"credentials.access_token": NEW})
+    assert side.configuration["credentials"] == {"credentials_title": "Private App Credentials", "access_token": NEW}
+
+
+def test_a_source_that_signs_in_by_something_else_gets_nothing(known: Airbyte, side: AirbyteApi) -> None:
+    side.configuration = {"credentials": {"auth_type": "oauth2.0", "client_secret": "x"}}
+    with pytest.raises(PlatformError, match=r"signs in by something else: it has no credentials\.access_token"):
+        known.send(SHOP, {"credentials.access_token": NEW})
+    assert side.patched == []
+
+
+def test_what_airbyte_does_not_take_is_said_without_the_value(known: Airbyte, side: AirbyteApi) -> None:
+    side.mood = "422"
+    with pytest.raises(PlatformError, match="does not take it") as caught:
+        known.send(SHOP, {"password": NEW})
+    assert NEW not in str(caught.value)

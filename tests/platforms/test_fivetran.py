@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from bot.platforms import fivetran as fivetran_module
 from bot.platforms.base import PlatformError, moment
 from bot.platforms.fivetran import Fivetran, make
 from tests.fakes.fivetran_api import KEY, SECRET, SHOP, FivetranApi, fivetran
 
+NEW = "n3w-c4n4ry"
 EARLY, LATE = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.123456Z"
 
 
@@ -67,3 +69,45 @@ def test_a_sync_is_started_and_one_that_runs_is_not_cut_off(known: Fivetran, sid
 def test_a_token_that_cannot_be_one_says_what_it_should_be() -> None:
     with pytest.raises(PlatformError, match="KEY:SECRET"):
         make("only-one-part", "", "")
+
+
+def test_what_is_sent_is_tested_at_once(known: Fivetran, side: FivetranApi) -> None:
+    seen = known.send(SHOP, {"user": "reader", "password": NEW})
+    assert side.patched == [{"config": {"user": "reader", "password": NEW}, "run_setup_tests": False}]
+    assert side.config == {"host": "db", "user": "reader", "password": NEW}
+    assert seen is not None
+    assert seen.state == "good"
+    assert known.last_check(SHOP).state == "good"
+
+
+def test_a_setup_test_that_fails_says_which_and_why(known: Fivetran, side: FivetranApi) -> None:
+    side.tests[1] = ("Validating login", "FAILED", "password authentication failed for user reader")
+    seen = known.send(SHOP, {"password": NEW})
+    assert seen is not None
+    assert (seen.state, seen.said) == ("bad", "Validating login: password authentication failed for user reader")
+    assert known.last_check(SHOP).state == "bad"
+
+
+def test_a_warning_of_the_setup_tests_lets_data_through(known: Fivetran, side: FivetranApi) -> None:
+    side.tests.append(("Checking lag", "WARNING", "the replica is behind"))
+    seen = known.send(SHOP, {"password": NEW})
+    assert seen is not None
+    assert seen.state == "good"
+
+
+def test_setup_tests_that_take_too_long_go_on_without_us(
+    known: Fivetran, side: FivetranApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fivetran_module, "TEST_LIMIT", 0.2)
+    side.slow = 1.0
+    seen = known.send(SHOP, {"password": NEW})
+    assert seen is not None
+    assert seen.state == "running"
+    assert side.config["password"] == NEW
+
+
+def test_a_connection_that_signs_in_by_something_else_gets_nothing(known: Fivetran, side: FivetranApi) -> None:
+    side.shop["config"] = {"auth_type": "OAuth"}
+    with pytest.raises(PlatformError, match="signs in by something else: it has no password"):
+        known.send(SHOP, {"password": NEW})
+    assert side.patched == []

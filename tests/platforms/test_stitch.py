@@ -71,6 +71,15 @@ def test_values_go_to_a_source_of_the_same_kind_under_its_own_names(side: Stitch
     assert place is not None
     place.send({"password": NEW, "user": "other"})
     assert side.secrets[101] == {"password": NEW}
+    assert side.sources[101]["properties"]["user"] == "other"
+
+
+def test_half_of_a_credential_is_not_sent(side: StitchConnect, tmp_path: Path) -> None:
+    place = place_of(load(config(tmp_path, side), {}), "shop")
+    assert place is not None
+    with pytest.raises(PlatformError, match="does not know what Stitch calls passphrase"):
+        place.send({"password": NEW, "passphrase": NEW})
+    assert side.puts == []
 
 
 def test_a_source_of_another_kind_is_not_taken_for_it(side: StitchConnect, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from bot.checks.target import target_for
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
 from bot.platforms.base import PlatformError
-from bot.platforms.deliver import place_of
+from bot.platforms.deliver import proving_place_of
 from bot.repairs.rotation.base import Job, Refused, way_of
 from bot.repairs.rotation.blast import admin_of, allowed, elsewhere, plan_of, sharing
 from bot.settings import Settings, SettingsError
@@ -50,7 +50,7 @@ def preview(settings: Settings, name: str, team: str, teams: Sequence[str] = ())
 def _pipeline(settings: Settings, name: str) -> tuple[str, str]:
     """The platform that takes the new one, or why it does not."""
     try:
-        place = place_of(settings, name)
+        place = proving_place_of(settings, name)
     except PlatformError as error:
         return "", str(error)
     return (place.platform.name, "") if place else ("", "")

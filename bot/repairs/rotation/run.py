@@ -9,8 +9,8 @@ from bot.checks.run import run_all, run_step
 from bot.checks.target import given, target_for
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
-from bot.platforms.base import PlatformError
-from bot.platforms.deliver import lives_there, place_of
+from bot.platforms.base import LastCheck, PlatformError
+from bot.platforms.deliver import lives_there, proving_place_of
 from bot.repairs.rotation.base import Job, Look, Refused, Way, way_of, wrong
 from bot.repairs.rotation.blast import admin_of, elsewhere, plan_of, sharing, stored
 from bot.repairs.trial import accepted
@@ -116,7 +116,7 @@ class Run:
     def _pipeline(self) -> Facts:
         """Whether a platform takes the new one, and what it saw last: its next look is the proof."""
         try:
-            place = place_of(self.settings, self.name)
+            place = proving_place_of(self.settings, self.name)
             seen = place.platform.last_check(place.source).id if place else ""
             return {"sent": place.platform.name if place else "", "seen_before": seen}
         except PlatformError as error:
@@ -181,10 +181,13 @@ class Run:
     def send(self) -> Facts:
         """To the pipeline, for every connection that shares it. What its platform will not take, a person carries."""
         try:
+            facts: Facts = {}
             for name in self.names:
-                if place := place_of(self.settings, name):
-                    place.send(self._kept(self.row.id))
-            return {}
+                place = proving_place_of(self.settings, name)
+                seen = place.send(self._kept(self.row.id)) if place else None
+                if seen and name == self.name:
+                    facts = {"looked": {"id": seen.id, "state": seen.state, "said": self._evidence(seen.said)}}
+            return facts
         except PlatformError as error:
             return self._by_person(str(error), passing=error.passing)
 
@@ -206,18 +209,22 @@ class Run:
         return {"failing": failing, **(self._seen_there() if self.row.facts.get("sent") else {})}
 
     def _seen_there(self) -> Facts:
-        """The platform's own look after it got the new one."""
+        """The platform's own look after it got the new one: at once, or by itself."""
         try:
-            place = place_of(self.settings, self.name)
+            place = proving_place_of(self.settings, self.name)
             seen = place.platform.last_check(place.source) if place else None
+            if (at_once := self.row.facts.get("looked")) and at_once["state"] != "running":
+                seen = LastCheck(**at_once)
         except PlatformError as error:
             return self._by_person(str(error), passing=error.passing)
         if seen is None or seen.id == self.row.facts.get("seen_before") or seen.state in ("running", "none"):
             return self._by_person("it has the new one and has not looked yet whether it works", passing=True)
         if seen.state == "good":
             return {}
-        target = target_for(self.settings, self.name, self.team, trial=self._kept(self.row.id))
-        return self._by_person(f"it has the new one and its own check fails: {evidence(target, seen.said)}")
+        return self._by_person(f"it has the new one and its own check fails: {self._evidence(seen.said)}")
+
+    def _evidence(self, said: str) -> str:
+        return evidence(target_for(self.settings, self.name, self.team, trial=self._kept(self.row.id)), said)
 
     def revoke(self) -> Facts:
         """The old one ends."""
