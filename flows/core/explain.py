@@ -90,7 +90,8 @@ _PLACES = re.compile(
 # What a request or a log repeats of the settings, with what says that they are off: `tls=no`, `"ssh":{"use":false}`.
 _OFF = re.compile(
     r"\b(?:user|password|passwd|pwd|dbname|sslmode)=(?!\W)\S+|\bno (?:ssh )?tunnel\b|[\"']?\b(?:ssh|ssl|tls|proxy|tunnel|mfa|sso)\w*[\"']?\s?[:=]\s?"
-    r"(?:[\"']{2}|[\"']?(?:no|off|false|none|null|0|disabled?)\b[\"']?|\{[^{}]{0,40}\bfalse\b[^{}]{0,200}\})",
+    r"(?:[\"']{2}|[\"']?(?:no|off|false|none|null|0|disabled?)\b[\"']?|\{[^{}]{0,40}\bfalse\b[^{}]{0,200}\})"
+    r"|\b\w+time_?outs?(?:_?ms|_?millis|_?seconds|_?secs?)?[\"']?\s?[:=]\s?[\"']?\d+",
     re.I,
 )
 _INNER = re.compile(r"\bcaused by:? ", re.I)
@@ -143,8 +144,9 @@ class Rules:
         if said := self._said(flat, low, lines, who):
             return said
         who = who or names().about(flat)
-        inner = " ".join(_INNER.split(flat)[-1:])
-        coded = [one for part in dict.fromkeys((inner, flat)) for one in self.signals.found(part, who)]
+        told = _OFF.sub(" ", flat)
+        inner = " ".join(_INNER.split(told)[-1:])
+        coded = [one for part in dict.fromkeys((inner, told)) for one in self.signals.found(part, who)]
         best = min(coded, key=lambda one: RANK.index(one.sure), default=None)
         if best is None or best.sure != "certain":
             own = _answered(low, who)
@@ -155,7 +157,7 @@ class Rules:
             if best.sure == "likely" and not row.get("code"):
                 row = {**row, "code": self._finer(row, low, None)}
             return _diagnosis(row, best.sure, who or row.get("of"), best.where)
-        inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", _OFF.sub(" ", one))) for one in (inner.lower(), low))
+        inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", one.lower())) for one in (inner, told))
         codes = spoken(_ITSELF.sub(" ", _PLACES.sub(r"\1", flat)))
         for part in dict.fromkeys((_AROUND.sub(" ", inner), _AROUND.sub(" ", low), low)):
             if found := self._worded(part + codes, low, who, flat.lower()):

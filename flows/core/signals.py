@@ -10,15 +10,22 @@ from typing import Any, Literal, NamedTuple
 Sure = Literal["certain", "likely", "last"]
 RANK = ("certain", "likely", "last")
 Row = Mapping[str, Any]
-_STATE = re.compile(r"(sqlstate)[\s:=\[('\"]{0,4}([0-9a-z]{5})\b|[(\[]([0-9a-z]{5})[)\]]")
+# Named as a state, in brackets, or as the code of a client's error: `SQL state: 42P01`, `(42P01)`, `code: '42P01'`.
+_STATE = re.compile(
+    r"(sql ?state|postgresexception(?: \(0x\d+\))?)[\s:=\[('\"]{0,6}([0-9a-z]{5})\b"
+    r"|(?:[(\[]|\bcode['\"]?\s?[:=]\s?['\"])([0-9a-z]{5})[)\]'\"]"
+)
 _NUMBER = re.compile(
-    r"\bmsg (\d{2,5}), level|\b(?:err(?:or|no)?|fehler|erreur|ошибка)(?: code)?[\s:(#]*(\d{2,5})\b( \([0-9a-z]{5}\))?"
-    r"|\((\d{3,5})(?:(, ?[\"'bu])|[,)])|\bcode['\"]?[:=] ?(\d{2,5})\b|\b(\d{6})(?: \([0-9a-z]{5}\)|:)"
+    r"\b(?:msg|error number:) ?(\d{2,5}), (?:level|state)"
+    r"|\b(?:err(?:or|no)?|fehler|erreur|ошибка)(?: code)?[\s:(#\['\"]*(\d{2,5})\b( \([0-9a-z]{5}\))?"
+    r"|\((\d{3,5})(?:(, ?[\"'bu])|[,)])|\bcode['\"]?\s?[:=]\s?['\"]?(\d{1,5})\b"
+    r"|(?:\b|\bcode['\"]?\s?[:=]\s?['\"])(\d{6})(?: \([0-9a-z]{5}\)|:|['\"])"
     # As PHP writes it: `SQLSTATE[HY000] [2002] No such file`.
     r"|sqlstate\[\w{5}\] \[(\d{4,5})\]"
 )
 # A code as one word: ORA-01017, invalid_grant, ECONNREFUSED.
 _NAME = re.compile(r"[A-Za-z]+-\d{4,6}\b|[A-Za-z0-9_]+")
+_KINDS = ("error", "exception")
 # A number of the operating system: `[Errno 111]`, `(os error 54)`, Windows' 10054.
 _ERRNO = re.compile(
     r"\b(?:os err(?:no|or)|errno)[\s:]{1,2}(-?\d{1,3})\b"
@@ -42,10 +49,21 @@ class Signals:
             for key in row["any"]:
                 self.beside.setdefault(str(key), []).append((re.compile(row["and"], re.I), row))
         self.names: dict[str, list[tuple[int, str, Row]]] = {}
-        for rank, row in enumerate(data["names"]):
+        for rank, row in enumerate([*data["names"], *self._called(data["called"])]):
             known = {**row, "and": re.compile(row["and"], re.I)} if "and" in row else row
             for name in row["any"]:
                 self.names.setdefault(str(name).lower(), []).append((rank, str(name), known))
+
+    def _called(self, called: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
+        """What a client calls a state or a number means what that means, and what stands beside it decides as there."""
+        for kind, some in called.items():
+            for name, key in some.items():
+                number = self.states if kind == "postgres" else self.numbers[kind]
+                # A word of the language may be a name elsewhere: OutOfMemory, QueryCanceled.
+                base = {"of": kind, "sure": "certain" if "_" in name else "likely", "any": [name]}
+                beside = self.beside.get(str(key) if kind == "postgres" else f"{kind} {key}", ())
+                yield from ({**base, **finer, "any": [name], "and": pattern.pattern} for pattern, finer in beside)
+                yield {**base, **number[key]}
 
     def found(self, text: str, who: str | None) -> list[Signal]:
         """All that stand in the text, the most exact first, and what a call went through before the call."""
@@ -65,12 +83,14 @@ class Signals:
             if row and (found[1] or talks or not state.isdigit()):
                 # Snowflake gives one state for many things, and its number decides.
                 row = self._finer(row, state, low)
-                yield Signal(row, found.group(0), "last" if who == "snowflake" else row.get("sure") or "certain")
+                sure: Sure = "certain" if found[1] or who or not state.isdigit() else "likely"
+                yield Signal(row, found.group(0), "last" if who == "snowflake" else row.get("sure") or sure)
             elif found[1] and (row := self.classes.get(state[:2])):
                 yield Signal(row, found.group(0), "last")
         for found in _NUMBER.finditer(low):
             number = int(next(found[n] for n in (1, 2, 4, 6, 7, 8) if found[n]))
-            exact = bool(found[1] or found[3] or found[5] or found[8] or who)
+            # What stands alone in brackets may be seconds, rows or a line.
+            exact = bool(found[1] or found[3] or found[8] or (talks and (found[5] or (who and not found[4]))))
             for kind in _speakers(found, number, who):
                 if (row := self.numbers[kind].get(number)) and (exact or talks or not found[4]):
                     row = self._finer(row, f"{kind} {number}", low)
@@ -83,13 +103,18 @@ class Signals:
         """A code that is one word; the most exact of those that are there, and what stands beside it."""
         there = []
         for word in dict.fromkeys(_NAME.findall(text)):
-            for rank, name, row in self.names.get(word.lower().replace("tns-", "ora-"), ()):
+            key = word.lower().replace("tns-", "ora-")
+            rows = self.names.get(key, ())
+            if not rows and key.endswith(_KINDS):
+                # One client's UndefinedTable is another's UndefinedTableError.
+                rows = self.names.get(key.removesuffix(_KINDS[0]).removesuffix(_KINDS[1]), ())
+            for rank, name, row in rows:
                 if "and" not in row or row["and"].search(text):
                     there.append((rank, name, word, row))
                     break
         for _, name, word, row in sorted(there, key=lambda one: one[:2]):
             # Written otherwise it may be a word of the language: throttling, slowdown.
-            same = word in row["any"] or not name.isalpha()
+            same = word.startswith(tuple(row["any"])) or not name.isalpha()
             yield Signal(row, word.lower(), row.get("sure") or ("certain" if same else "likely"))
 
 
