@@ -144,8 +144,7 @@ class Rules:
         if said := self._said(flat, low, lines, who):
             return said
         who = who or names().about(flat)
-        told = _OFF.sub(" ", flat)
-        inner = " ".join(_INNER.split(told)[-1:])
+        inner = " ".join(_INNER.split(told := _OFF.sub(" ", flat))[-1:])
         coded = [one for part in dict.fromkeys((inner, told)) for one in self.signals.found(part, who)]
         best = min(coded, key=lambda one: RANK.index(one.sure), default=None)
         if best is None or best.sure != "certain":
