@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from bot.checks.run import MODULES
 from bot.cli.setup import schema
 from bot.lint import lint
+from bot.repairs.form import LOGIN
 from bot.views import sheet_view
 from flows.core.causes import CAUSES
 from flows.core.sheet import HERE, SheetError, UnknownConnector, known_keys, load_sheet, sheet, sheets
@@ -57,6 +58,27 @@ def test_every_sheet_keeps_the_contract(key: str) -> None:
         assert field.example, field.name
     for match in one.http.answers if one.http else ():
         assert match.cause in CAUSES
+
+
+@pytest.mark.parametrize("key", [key for key in known_keys() if sheet(key).sent_as])
+def test_what_goes_to_a_platform_is_what_a_person_put_in_on_the_page(key: str) -> None:
+    known = sheet(key)
+    put_in = {field.name for field in known.fields if field.secret or field.name in LOGIN}
+    for platform, names in known.sent_as.items():
+        assert set(names) <= put_in, platform
+        assert len(set(names.values())) == len(names), platform
+        # The page asks for the login name too, and what it asks for goes there whole or not at all.
+        assert {name for name in LOGIN if name in put_in} <= set(names), platform
+    if not known.extends:
+        assert set(known.sent_as) <= set(known.platform_types)
+    there = [name.title() for name in known.sent_as if name in known.platform_types]
+    assert f"goes by itself to: {', '.join(there)}." in docs_of(key)
+
+
+def test_a_variant_tells_only_of_platforms_that_read_it() -> None:
+    assert set(sheet("redshift").sent_as) == {"stitch", "airbyte", "fivetran"}
+    assert "goes by itself to: Airbyte." in docs_of("redshift")
+    assert "goes by itself to" not in docs_of("salesforce")
 
 
 @pytest.mark.parametrize("key", [key for key in known_keys() if sheet(key).http and key != "http_api"])
