@@ -18,7 +18,7 @@ def found(
     **facts: Any,
 ) -> Finding:  # fmt: skip
     told = clean(target, words)
-    wait = retry_after(target, answer) if answer and ruling else ""
+    wait = retry_after(target, answer, limited=ruling.cause == "rate_limited") if answer and ruling else ""
     facts = {**place(target), **({"retry_after": wait} if wait else {}), **facts}
     if ruling is None:
         return Finding(*at, "good", evidence=told, facts=facts)

@@ -133,7 +133,7 @@ def _named(target: Target, answer: Answer) -> list[str]:
     found = re.search(pattern, answer.text) if pattern else None
     # https://www.rfc-editor.org/rfc/rfc6750#section-3
     found = found or re.search(r'\bscope="([^"]{1,500})"', answer.headers.get("www-authenticate", ""))
-    return re.findall(r"[\w.:-]+", found[1]) if found else []
+    return re.findall(r"[\w.:-]+", found[1] or "") if found else []
 
 
 def _summed_up(target: Target, seen: _Seen) -> Finding:

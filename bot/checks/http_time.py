@@ -10,23 +10,31 @@ from email.utils import parsedate_to_datetime
 from bot.checks.base import Target
 from bot.checks.http_ask import spec
 from bot.drivers.http import Answer
+from flows.core.sheet_http import ResetSaid
 
 # No standard says how a limit's end is written: seconds, seconds or milliseconds since 1970, a date, or "6m0s"; a name
 # in -ms counts milliseconds: https://github.com/bigcommerce/docs (docs/api-docs/getting-started/api-rate-limits.mdx).
 RESETS = ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset", "x-ratelimit-reset-requests", "x-retry-after")
 LEFT = ("x-ratelimit-remaining", "ratelimit-remaining", "x-rate-limit-remaining", "x-ratelimit-remaining-requests")
+# https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers: "day";r=0;t=5 for each window; in older
+# drafts of it limit=100, remaining=0, reset=5.
+USED_UP = re.compile(r"\b(?:r|remaining)=0\b")
+END = re.compile(r"\b(?:t|reset)=(\d+)")
+UNITS = {"seconds": 1, "minutes": 60}
 LONGEST = 400 * 86_400
 # What signed requests allow: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
 ALLOWED = 300
 
 
-def retry_after(target: Target, answer: Answer) -> str:
-    """Seconds to wait as the provider says them, '' when it does not."""
+def retry_after(target: Target, answer: Answer, *, limited: bool = False) -> str:
+    """Seconds to wait as the provider says them, '' when it does not. `limited`: the answer is known to be a limit."""
     given = [("retry-after", answer.headers.get("retry-after", ""))]
-    if answer.status == 429 or any(answer.headers.get(name, "").strip() == "0" for name in LEFT):
+    windows = sorted(answer.headers.get("ratelimit", "").split(","), key=lambda one: not USED_UP.search(one))
+    if limited or answer.status == 429 or USED_UP.search(windows[0]) or _nothing_left(answer):
         names = (spec(target).reset_header.lower(), *RESETS) if spec(target).reset_header else RESETS
+        given += [("", _told(spec(target).reset_said, answer))]
         given += [(name, answer.headers.get(name, "")) for name in names]
-        given += [("ratelimit", text) for text in re.findall(r"\bt=(\d+)", answer.headers.get("ratelimit", ""))]
+        given += [("ratelimit", text) for text in END.findall(",".join(windows))]
     for name, text in given:
         seconds = _seconds(text.strip()[:60])
         if seconds is not None and name.endswith("-ms"):
@@ -34,6 +42,21 @@ def retry_after(target: Target, answer: Answer) -> str:
         if seconds is not None and seconds <= LONGEST:
             return str(max(round(seconds), 1))
     return ""
+
+
+def _nothing_left(answer: Answer) -> bool:
+    return any(answer.headers.get(name, "").strip() == "0" for name in LEFT)
+
+
+def _told(how: ResetSaid | None, answer: Answer) -> str:
+    """Seconds, as words or JSON tell them; of several limits the one that ends last keeps a caller out."""
+    if how is None:
+        return ""
+    text = answer.headers.get(how.header.lower(), "")[:8192] if how.header else answer.head
+    found = [one[1] or "" for one in re.finditer(how.pattern, text, re.I)]
+    times = [float(one) * UNITS[how.unit] for one in found if re.fullmatch(r"\d{1,9}(\.\d{1,6})?", one)]
+    latest = max(times, default=0.0)
+    return f"{latest:.3f}" if 0 < latest <= LONGEST else ""
 
 
 def _seconds(text: str) -> float | None:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field as default
 
-from flows.core.sheet_parts import Pattern, Strict
+from flows.core.sheet_parts import Finder, Pattern, Strict
 
 
 class Match(Strict):
@@ -66,6 +66,14 @@ class OAuth1(Strict):
     realm: str = ""
 
 
+class ResetSaid(Strict):
+    """Where words or JSON tell how long a limit lasts: the first group of `pattern`, in `header`, else in the body."""
+
+    pattern: Finder
+    header: str = ""
+    unit: Literal["seconds", "minutes"] = "seconds"
+
+
 class Described(Strict):
     """What the provider itself publishes of its API, compared with the sheet's calls on the day `read` (YYYY-MM-DD).
 
@@ -88,7 +96,8 @@ class HttpSpec(Strict):
     `account` is where the identity call's answer says whose the credential is (dots lead inward).
     `good` stands in every good answer of the identity call, for a provider that says 200 to everybody.
     `expires_header` is a header, `expires_body` a place in the same answer, that say when the credential ends.
-    `keys` are forms of credentials that cannot be right. `reset_header` says when a limit ends.
+    `keys` are forms of credentials that cannot be right. `reset_header` or `reset_said` says when a
+    limit ends.
     `token_url`: the secret belongs to the app `user` and is exchanged there for an access token (client credentials,
     https://www.rfc-editor.org/rfc/rfc6749#section-4.4), with `token_scope` where one must be asked for; a refresh token
     is never sent anywhere.
@@ -121,10 +130,11 @@ class HttpSpec(Strict):
     scopes_header: str = ""
     scopes_path: str = ""
     scopes_body: str = ""
-    scopes_said: Pattern = ""
+    scopes_said: Finder = ""
     implies: dict[str, tuple[str, ...]] = default(default_factory=dict)
     grant: str = ""
     reset_header: str = ""
+    reset_said: ResetSaid | None = None
     resources: dict[str, Probe] = default(default_factory=dict)
     other: Probe | None = None
     answers: tuple[Match, ...] = ()

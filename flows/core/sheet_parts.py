@@ -17,7 +17,15 @@ def _compiles(pattern: str) -> str:
     return pattern
 
 
+def _finds(pattern: str) -> str:
+    if pattern and not re.compile(pattern).groups:
+        raise ValueError("no group: what it is to find stands in (...)")
+    return pattern
+
+
 Pattern = Annotated[str, AfterValidator(_compiles)]
+# What it finds is its first group.
+Finder = Annotated[Pattern, AfterValidator(_finds)]
 
 
 class Strict(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,7 +17,8 @@ from bot.checks.http_time import retry_after, skew
 from bot.drivers.http import Answer
 from bot.drivers.network import Trouble
 from flows.core.finding import Finding
-from flows.core.sheet import sheet
+from flows.core.sheet import Match, sheet
+from flows.core.sheet_http import ResetSaid
 from tests.fakes.recorded import KEY
 from tests.fakes.serve import Reply, serving
 
@@ -105,6 +107,84 @@ def test_a_window_that_is_not_used_up_is_no_reason_to_wait() -> None:
     one = target("http://127.0.0.1")
     assert retry_after(one, answer(401, x_ratelimit_reset="60", x_ratelimit_remaining="59")) == ""
     assert retry_after(one, answer(403, x_ratelimit_reset="60", x_ratelimit_remaining="0")) == "60"
+
+
+@pytest.mark.parametrize(
+    "text", ["limit=100, remaining=0, reset=5", "limit=100;w=60, remaining=0, reset=5", '"default";r=0;t=5']
+)
+def test_both_drafts_of_the_ratelimit_header_are_read(text: str) -> None:
+    one = target("http://127.0.0.1")
+    assert retry_after(one, answer(429, ratelimit=text)) == "5"
+    assert retry_after(one, answer(403, ratelimit=text)) == "5"
+    unused = re.sub(r"\b(r|remaining)=0", r"\1=9", text)
+    assert retry_after(one, answer(403, ratelimit=unused)) == ""
+
+
+def test_of_two_windows_the_one_that_is_used_up_counts() -> None:
+    one = target("http://127.0.0.1")
+    assert retry_after(one, answer(429, ratelimit='"burst";r=5;t=3, "day";r=0;t=900')) == "900"
+
+
+def limited(url: str, **http: object) -> Target:
+    """A provider that says 402 where others say 429."""
+    known = sheet("http_api")
+    assert known.http
+    more = {"answers": (Match(status=402, body="quota", cause="rate_limited", code="limit.rate_limited"),), **http}
+    changed = known.model_copy(update={"http": known.http.model_copy(update=more)})
+    return Target("crm", "http_api", changed, {"base_url": url, "probe": "/me"}, {"token": KEY}, timeout=5)
+
+
+def waits(reply: Reply, **http: object) -> str:
+    with serving(lambda path, headers: reply) as url:
+        found = verify_credentials(limited(url, **http))
+    assert (found.cause, found.code) == ("rate_limited", "limit.rate_limited"), found
+    return str(found.facts.get("retry_after", ""))
+
+
+def test_what_is_a_limit_tells_its_end_whatever_its_status() -> None:
+    reply: Reply = (402, {"X-Quota-Resets-In": "133"}, {"error": "the hourly quota is used up"})
+    assert waits(reply, reset_header="X-Quota-Resets-In") == "133"
+    assert waits(reply) == ""
+    assert waits((402, {"X-RateLimit-Reset": "60"}, {"error": "quota"})) == "60"
+
+
+USAGE = '{"1": [{"type": "ads", "regain": 0}], "2": [{"type": "ads", "regain": 19}, {"type": "insights", "regain": 3}]}'
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "how", "wait"),
+    [
+        ("quota: retry in 5603 seconds", "", ResetSaid(pattern=r"retry in (\d+) seconds"), "5603"),
+        ("quota: retry in 1.5 seconds", "", ResetSaid(pattern=r"RETRY in ([\d.]+) seconds"), "2"),
+        ("quota: retry soon", "", ResetSaid(pattern=r"retry in (\d+) seconds"), ""),
+        ("quota: retry in -3 seconds", "", ResetSaid(pattern=r"retry in (-?\d+) seconds"), ""),
+        ("quota: retry in 0 seconds", "", ResetSaid(pattern=r"retry in (\d+) seconds"), ""),
+        ("quota: retry in 99999999 seconds", "", ResetSaid(pattern=r"retry in (\d+) seconds"), ""),
+        ("quota: retry in " + "9" * 400 + " seconds", "", ResetSaid(pattern=r"retry in (\d+) seconds"), ""),
+        ("quota: retry in a while", "", ResetSaid(pattern=r"retry in (\w+)"), ""),
+        # Of several limits the one that ends last keeps a caller out.
+        ("quota", USAGE, ResetSaid(pattern=r'"regain": ?(\d+)', header="X-Usage", unit="minutes"), "1140"),
+        ("quota", "", ResetSaid(pattern=r'"regain": ?(\d+)', header="X-Usage", unit="minutes"), ""),
+        ("quota", "{", ResetSaid(pattern=r'"regain": ?(\d+)', header="X-Usage", unit="minutes"), ""),
+    ],
+)
+def test_the_end_of_a_limit_may_stand_in_words_or_within_a_header(
+    words: str, usage: str, how: ResetSaid, wait: str
+) -> None:
+    headers = {"X-Usage": usage} if usage else {}
+    assert waits((402, headers, {"error": words}), reset_said=how) == wait
+
+
+def test_what_the_provider_says_in_the_standards_way_counts_before_its_words() -> None:
+    how = ResetSaid(pattern=r"retry in (\d+)")
+    assert waits((402, {"Retry-After": "7"}, {"error": "quota: retry in 9 s"}), reset_said=how) == "7"
+    one = limited("http://127.0.0.1", reset_said=how)
+    assert retry_after(one, Answer(500, {}, "retry in 9 s", "http://x")) == ""
+
+
+def test_a_pattern_that_is_to_find_something_has_a_group() -> None:
+    with pytest.raises(ValueError, match="no group"):
+        ResetSaid(pattern="retry in \\d+ seconds")
 
 
 def test_only_a_harmful_difference_of_clocks_is_told_and_a_cached_date_is_older() -> None:
