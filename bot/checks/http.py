@@ -76,7 +76,7 @@ def verify_credentials(target: Target) -> Finding:
         refused = judge(target, exchange(target), "error") if spec(target).token_url else None
         if refused:
             return found(LOGIN, target, said(exchange(target)), refused, exchange(target))
-        path = fill(path, target)
+        path = fill(path, target, path=True)
         answer = ask(target, path, post=spec(target).post)
         ruling = judge(target, answer, identity=True) or _without_mark(target, answer)
         if ruling and ruling.cause == "token_expired" and renew(target, at_once=True):

@@ -63,17 +63,29 @@ def value(target: Target, name: str) -> str:
     return field.choices[given]
 
 
-def fill(text: str, target: Target, **more: str) -> str:
-    """Substitute `{field}` with the connection's settings; nothing else is computed."""
+def fill(text: str, target: Target, *, path: bool = False, **more: str) -> str:
+    """Substitute `{field}` with the connection's settings; nothing else is computed.
+
+    In a `path` a field is one segment: a `/` of its own is encoded, as GitLab wants it for a subgroup. A resource may
+    be a path itself (`issuing/cards`), and behind `?` a `/` is a character like others:
+    https://www.rfc-editor.org/rfc/rfc3986#section-3.4
+    """
+    behind = text.find("?") if "?" in text else len(text)
 
     def one(found: re.Match[str]) -> str:
-        given = more.get(found[1]) or value(target, found[1])
-        if not given:
-            raise Trouble("config_error", "config.malformed_url", f"the setting {found[1]} is missing")
+        given = more.get(found[1]) or _needed(target, found[1])
+        segment = path and found[1] not in more and found.start() < behind
         whole = text.startswith(found[0])
-        return given if whole else quote(given, safe="/:.-_~@")
+        return given if whole else quote(given, safe=":.-_~@" if segment else "/:.-_~@")
 
     return re.sub(FIELD, one, text)
+
+
+def _needed(target: Target, name: str) -> str:
+    given = value(target, name)
+    if not given:
+        raise Trouble("config_error", "config.malformed_url", f"the setting {name} is missing")
+    return given
 
 
 def base_url(target: Target) -> str:
@@ -159,7 +171,7 @@ def ask(
     target: Target, path: str, *, signed: bool = True, timeout: float | None = None, post: str = "", **more: str
 ) -> Answer:
     """One reading call of the provider, with or without the credential. Raises Trouble."""
-    url = base_url(target) + fill(path, target, **more)
+    url = base_url(target) + fill(path, target, path=True, **more)
     key = (access_token(target) if spec(target).token_url else secret(target)) if signed else ""
     auth, query = _auth(target, key) if signed else ({}, "")
     url += ("&" if "?" in url else "?") + query if query else ""

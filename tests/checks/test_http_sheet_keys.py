@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ from tests.fakes.recorded import KEY
 from tests.fakes.serve import Reply, serving
 
 
-def saying(**http: object) -> Sheet:
+def saying(*, fields: tuple[str, ...] = (), **http: object) -> Sheet:
     known = sheet("http_api")
     assert known.http
-    more = Field(name="app_key", label="x", help="x", secret=True)
-    changes = {"http": known.http.model_copy(update=http), "fields": (*known.fields, more)}
+    more = [Field(name="app_key", label="x", help="x", secret=True)]
+    more += [Field(name=name, label="x", help="x") for name in fields]
+    changes = {"http": known.http.model_copy(update=http), "fields": (*known.fields, *more)}
     return known.model_copy(update=changes)
 
 
@@ -102,6 +104,37 @@ def test_a_provider_that_reads_by_post_is_asked_by_post() -> None:
         one = target(url, known)
         assert verify_credentials(one).verdict == verify_permissions(one).verdict == "good"
         assert verify_credentials(target(url, known, key="other")).code == "auth.invalid_token"
+
+
+def test_a_field_is_one_segment_of_a_path_and_keeps_its_slash_elsewhere() -> None:
+    asked: list[str] = []
+    known = saying(
+        fields=("group", "site"),
+        base_url="https://{site}",
+        identity="/groups/{group}?in={group}",
+        other=Probe(path="/in/{group}/{resource}?limit=1"),
+    )
+    with serving(lambda path, headers: (asked.append(path), bank(path, {"authorization": ""}))[1]) as url:
+        there = {"base_url": url, "group": "acme/data team", "site": "example.com/tenant/api"}
+        one = Target("crm", "http_api", known, there, {"token": KEY}, ("issuing/cards",), timeout=3)
+        verify_credentials(one), verify_permissions(one)
+        assert base_url(replace(one, settings={**there, "base_url": ""})) == "https://example.com/tenant/api"
+    group = "/groups/acme%2Fdata%20team?in=acme/data%20team"
+    assert asked == [group, group, "/in/acme%2Fdata%20team/issuing/cards?limit=1"]
+
+
+@pytest.mark.parametrize("group", ["acme", "acme/data", "42"])
+def test_a_subgroup_of_gitlab_is_reached_by_its_path_and_by_its_number(group: str) -> None:
+    def gitlab(path: str, headers: Mapping[str, str]) -> Reply:
+        if path == "/api/v4/personal_access_tokens/self":
+            return 200, {}, {"user_id": 2, "scopes": ["read_api"]}
+        known = {"/api/v4/groups/acme/issues", "/api/v4/groups/acme%2Fdata/issues", "/api/v4/groups/42/issues"}
+        return (200, {}, []) if path.split("?")[0] in known else (404, {}, {"message": "404 Group Not Found"})
+
+    with serving(gitlab) as url:
+        there = {"base_url": url, "group": group}
+        found = verify_permissions(Target("git", "gitlab", sheet("gitlab"), there, {"access_token": KEY}, ("issues",)))
+    assert found.verdict == "good", found
 
 
 def test_a_provider_that_says_200_to_everybody_is_believed_only_by_its_mark() -> None:
