@@ -122,7 +122,7 @@ class Rotations:
         facts = row.facts
         async with self.store.transaction() as connection:
             more = {"old": facts["old"] if facts["overlap"] else "", "problem": facts.get("platform_said", "")}
-            more["failing"] = ", ".join(facts.get("failing", []))
+            more |= {"failing": ", ".join(facts.get("failing", [])), "taken": facts.get("taken", "")}
             await self._tell(connection, row, "carry", "", **more)
             left = await self._left(connection, row)
             if left or not facts["overlap"]:
@@ -208,5 +208,6 @@ def _next(row: Any) -> str | None:
     """The step after the last one that is known to be done."""
     if not row.step:
         return "prepare"
-    plan = steps(overlap=bool(row.facts.get("overlap")), sent=bool(row.facts.get("sent")))
+    overlap, sent, taken = (bool(row.facts.get(fact)) for fact in ("overlap", "sent", "taken"))
+    plan = steps(overlap=overlap, sent=sent, taken=taken)
     return next((step for step in STEPS[STEPS.index(row.step) + 1 :] if step in plan), None)

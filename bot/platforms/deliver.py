@@ -49,6 +49,18 @@ def proving_place_of(settings: Settings, name: str) -> Place[Keeper] | None:
     return Place(place.platform, place.source, place.names)
 
 
+def pipeline_of(settings: Settings, name: str) -> dict[str, str]:
+    """The platform that takes a new credential and looks whether it works (`sent`), or only takes it (`taken`), by its
+    name; or why none does (`platform_said`).
+    """
+    try:
+        place = place_of(settings, name)
+    except PlatformError as error:
+        return {"sent": "", "taken": "", "platform_said": str(error)}
+    there, looks = place.platform.name if place else "", place and isinstance(place.platform, Keeper)
+    return {"sent": there if looks else "", "taken": "" if looks else there, "platform_said": ""}
+
+
 def sent_as(settings: Settings, name: str) -> Mapping[str, str]:
     """The platform's names of the fields that Mend sends there, by ours; none where it gets none from Mend."""
     if settings.platform is None or not runs_there(settings, name):

@@ -82,7 +82,7 @@ def undone(case: Case, event: Event) -> bool:
 def carry(case: Case, event: Event) -> bool:
     """The new one works and Mend uses it. The pipeline has its own copy, which a person renews before the old ends."""
     case.rotation = {**case.rotation, "stage": "carry", "id": event.data["id"], "old": event.data["old"]}
-    case.rotation |= {part: event.data.get(part, "") for part in ("problem", "failing")}
+    case.rotation |= {part: event.data.get(part, "") for part in ("problem", "failing", "taken")}
     if case.state == "regenerating_credentials":
         ask_carry(case, event)
     else:

@@ -7,7 +7,8 @@ from typing import Literal
 from flows.core.sheet_parts import Strict
 
 # What is done, in this order. `revoke` stands only where two credentials are valid at once, `send` only where a
-# pipeline platform takes the new one; without a platform a person carries it (`carry`) before the old one ends.
+# pipeline platform takes the new one. Without one that also looks whether it works, a person says so (`carry`), after
+# having carried it where none takes it, before the old one ends.
 STEPS = ("prepare", "change", "test", "store", "send", "confirm", "carry", "revoke")
 Overlap = Literal["always", "never", "where_offered"]
 
@@ -25,8 +26,8 @@ class Rotation(Strict):
     needs: str = ""
 
 
-def steps(*, overlap: bool, sent: bool) -> tuple[str, ...]:
-    """The steps of one rotation."""
-    left_out = {"carry"} if sent else {"send"}
+def steps(*, overlap: bool, sent: bool, taken: bool = False) -> tuple[str, ...]:
+    """The steps of one rotation: `sent` to a platform that looks whether it works, `taken` by one that does not."""
+    left_out = {"carry"} if sent else set() if taken else {"send"}
     left_out |= set() if overlap else {"revoke"}
     return tuple(step for step in STEPS if step not in left_out)

@@ -8,8 +8,7 @@ from typing import Any
 from bot.checks.target import target_for
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
-from bot.platforms.base import PlatformError
-from bot.platforms.deliver import proving_place_of
+from bot.platforms.deliver import pipeline_of
 from bot.repairs.rotation.base import Job, Refused, way_of
 from bot.repairs.rotation.blast import admin_of, allowed, elsewhere, plan_of, sharing
 from bot.settings import Settings, SettingsError
@@ -34,23 +33,15 @@ def preview(settings: Settings, name: str, team: str, teams: Sequence[str] = ())
         kind = getattr(error, "kind", "unreachable" if isinstance(error, Trouble) else "settings")
         return {"problem": kind, "said": evidence(target, said) if target else said[:300], "needs": rotation.needs}
     places = settings.connections[name].secret_refs()
-    sent, platform_said = _pipeline(settings, name)
+    pipeline = pipeline_of(settings, name)
     shared = sharing(settings, name, team)
     others = {other for other, _ in elsewhere(settings, [name, *shared], team, teams)}
     plan = {
-        "steps": list(steps(overlap=seen.overlap, sent=bool(sent))), "overlap": seen.overlap, "account": seen.account,
+        "steps": list(steps(overlap=seen.overlap, sent=bool(pipeline["sent"]), taken=bool(pipeline["taken"]))),
+        "overlap": seen.overlap, "account": seen.account,
         "place": seen.place, "old": seen.old, "shared": shared, "workspaces": len(others),
         "allowed": allowed(settings, name), "admin": bool(admin), "sessions": int(seen.facts.get("sessions", 0)),
         "places": [p for n, p in places.items() if n in rotation.replaces],
-        "sent": sent, "platform_said": platform_said,
+        **pipeline,
     }  # fmt: skip
     return {"plan": plan, "credential": f"{rotation.way}:{seen.place}:{seen.account}"}
-
-
-def _pipeline(settings: Settings, name: str) -> tuple[str, str]:
-    """The platform that takes the new one, or why it does not."""
-    try:
-        place = proving_place_of(settings, name)
-    except PlatformError as error:
-        return "", str(error)
-    return (place.platform.name, "") if place else ("", "")

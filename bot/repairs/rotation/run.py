@@ -10,7 +10,7 @@ from bot.checks.target import given, target_for
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
 from bot.platforms.base import LastCheck, PlatformError
-from bot.platforms.deliver import lives_there, proving_place_of
+from bot.platforms.deliver import lives_there, pipeline_of, place_of, proving_place_of
 from bot.repairs.rotation.base import Job, Look, Refused, Way, way_of, wrong
 from bot.repairs.rotation.blast import admin_of, elsewhere, plan_of, sharing, stored
 from bot.repairs.trial import accepted
@@ -118,9 +118,9 @@ class Run:
         try:
             place = proving_place_of(self.settings, self.name)
             seen = place.platform.last_check(place.source).id if place else ""
-            return {"sent": place.platform.name if place else "", "seen_before": seen}
         except PlatformError as error:
-            return {"sent": "", "platform_said": str(error)}
+            return {"sent": "", "taken": "", "platform_said": str(error)}
+        return {**pipeline_of(self.settings, self.name), "seen_before": seen}
 
     def _look(self) -> Look:
         try:
@@ -183,7 +183,7 @@ class Run:
         try:
             facts: Facts = {}
             for name in self.names:
-                place = proving_place_of(self.settings, name)
+                place = place_of(self.settings, name)
                 seen = place.send(self._kept(self.row.id)) if place else None
                 if seen and name == self.name:
                     facts = {"looked": {"id": seen.id, "state": seen.state, "said": self._evidence(seen.said)}}
@@ -196,7 +196,7 @@ class Run:
         if passing and not self._out_of_patience():
             raise NotYet(said)
         self._promote()
-        return {"sent": "", "platform_said": said[:300]}
+        return {"sent": "", "taken": "", "platform_said": said[:300]}
 
     def confirm(self) -> Facts:
         """As it is stored, it opens every connection that shares it; where it does not, that is told."""
