@@ -19,11 +19,15 @@ def nested(values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def lacking(there: Any, names: Mapping[str, str]) -> str:
-    """The first of `names` that these settings do not have, or nothing."""
+    """The first of `names` that these settings do not have, or nothing.
+
+    A token beside a refresh token is the platform's own to renew: another one in its place would last for its hour.
+    """
     for name in names:
-        place = there
+        place, beside = there, there
         for part in name.split("."):
-            place = place.get(part) if isinstance(place, dict) else None
-        if place is None:
+            place, beside = (place.get(part), place) if isinstance(place, dict) else (None, None)
+        renewed = isinstance(beside, dict) and beside.get("refresh_token") and not name.endswith("refresh_token")
+        if place is None or renewed:
             return name
     return ""

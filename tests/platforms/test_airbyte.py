@@ -81,6 +81,13 @@ def test_a_source_that_signs_in_by_something_else_gets_nothing(known: Airbyte, s
     assert side.patched == []
 
 
+def test_a_token_that_airbyte_renews_itself_is_left_alone(known: Airbyte, side: AirbyteApi) -> None:
+    side.configuration = {"credentials": {"access_token": "short", "refresh_token": "long"}}
+    with pytest.raises(PlatformError, match="signs in by something else"):
+        known.send(SHOP, {"credentials.access_token": NEW})
+    assert side.patched == []
+
+
 def test_what_airbyte_does_not_take_is_said_without_the_value(known: Airbyte, side: AirbyteApi) -> None:
     side.mood = "422"
     with pytest.raises(PlatformError, match="does not take it") as caught:
