@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from bot.checks.run import MODULES
 from flows.core.causes import CAUSES
 from flows.core.sheet import HERE, Sheet, SheetError, load_sheet, place_of
+from flows.core.sheet_http import POSTED, HttpSpec
 from flows.core.sheet_parts import NOT_CHECKED
 from messages.words import codes
 
@@ -234,6 +236,25 @@ def _names(sheet: Sheet) -> Iterator[Found]:
         for name in re.findall(r"\{(\w+)\}", text):
             if name not in known and (part[0], name) != ("other", "resource"):
                 yield ["http", *part], f"{{{name}}} is no field of this sheet"
+    yield from _posts(http, {field.name for field in sheet.fields if not field.secret})
+
+
+def _posts(http: HttpSpec, known: set[str]) -> Iterator[Found]:
+    """A posted text is JSON, in which a field is a whole string; braces within a longer one are a query's own."""
+    texts = [(["post"], http.post)]
+    texts += [(["resources", name, "post"], probe.post) for name, probe in http.resources.items()]
+    texts += [(["other", "post"], http.other.post)] if http.other else []
+    for part, text in texts:
+        whole = set(POSTED.findall(text))
+        for name in sorted(set(re.findall(r"\{(\w+)\}", POSTED.sub("", text))) & known):
+            yield ["http", *part], f'{{{name}}} is filled in only as a whole string: "{{{name}}}"'
+        for name in sorted(whole - known - ({"resource"} if part[0] == "other" else set())):
+            said = f"{{{name}}} is no field of this sheet that is not secret; a query's own: {{ {name} }}"
+            yield ["http", *part], said
+        try:
+            json.loads(text or "{}")
+        except ValueError as error:
+            yield ["http", *part], f"this is no JSON: {error}"
 
 
 def _template(file: Path) -> list[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,7 @@ from bot.drivers.http import Answer, get
 from bot.drivers.network import Trouble
 from bot.settings import SettingsError
 from flows.core.sheet import Field, HttpSpec
+from flows.core.sheet_http import POSTED
 
 FIELD = re.compile(r"\{(\w+)\}")
 
@@ -163,8 +165,8 @@ def _headers(target: Target, signed: bool) -> dict[str, str]:
 
 def _call(target: Target, url: str, headers: dict[str, str], post: str, timeout: float | None) -> Answer:
     ca_file = str(target.settings.get("ca_file") or "") or None
-    plain = {"Accept": "application/json", "User-Agent": "mend"}
-    return get(url, {**plain, **headers}, timeout or target.timeout, proxy=target.proxy, ca_file=ca_file, post=post)
+    headers, limit = {"Accept": "application/json", **headers}, timeout or target.timeout
+    return get(url, headers, limit, proxy=target.proxy, ca_file=ca_file, post=post)
 
 
 def ask(
@@ -178,15 +180,19 @@ def ask(
     if signed and kind_of_auth(target) == "oauth1":
         auth = _signature(target, "POST" if post else "GET", url)
     kind = {"Content-Type": "application/json"} if post else {}
-    answer = _call(target, url, {**kind, **_headers(target, signed), **auth}, fill_post(post, more), timeout)
+    answer = _call(target, url, {**kind, **_headers(target, signed), **auth}, fill_post(post, target, more), timeout)
     # A redirect's new address holds only what the provider wrote into it.
     lost = bool(query) and query not in answer.url
     return replace(answer, without_credential=True) if lost else answer
 
 
-def fill_post(post: str, more: Mapping[str, str]) -> str:
-    """A JSON text is full of braces: only {resource} is substituted, and only by a name."""
-    return post.replace("{resource}", re.sub(r"[^\w.-]", "", more.get("resource", "")))
+def fill_post(post: str, target: Target, more: Mapping[str, str]) -> str:
+    """A JSON text is full of braces: {resource} is substituted by a name only, a field where it is a whole string."""
+
+    def one(found: re.Match[str]) -> str:
+        return json.dumps(_needed(target, found[1])) if _field(target, found[1]) else found[0]
+
+    return POSTED.sub(one, post.replace("{resource}", re.sub(r"[^\w.-]", "", more.get("resource", ""))))
 
 
 def exchange(target: Target) -> Answer:

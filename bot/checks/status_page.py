@@ -38,7 +38,7 @@ def status_page_quiet(target: Target) -> Finding:
     if missing := _missing(target, path, *wanted):
         return _unread(url, f"{url} (it tells by {missing[0]}: name yours under settings, as {': '.join(missing)})")
     ca_file = str(target.settings.get("ca_file") or "") or None
-    headers = {"Accept": "application/json", "User-Agent": "mend"}
+    headers = {"Accept": "application/json"}
     asked = asked_at + re.sub(FIELD, lambda found: quote(written(target, found[1]), safe=""), path)
     try:
         answer = get(asked, headers, min(target.timeout, 5.0), proxy=target.proxy, ca_file=ca_file)

@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
@@ -61,6 +61,17 @@ class Answer:
         return self.body
 
 
+@cache
+def agent() -> str:
+    """Product and version, as https://www.rfc-editor.org/rfc/rfc9110#section-10.1.5 wants them."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"mend/{version('mend')}"
+    except PackageNotFoundError:  # run from its sources
+        return "mend"
+
+
 def get(
     url: str, headers: Mapping[str, str], timeout: float, *,
     proxy: str | None = None, ca_file: str | None = None, post: str = "", redirects: bool = True,
@@ -70,7 +81,7 @@ def get(
     Without `redirects` a redirect is the answer: what is posted goes nowhere else.
     """
     result: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
-    call = _Call(url, dict(headers), Deadline(timeout), proxy, ca_file, post, redirects)
+    call = _Call(url, {"User-Agent": agent(), **headers}, Deadline(timeout), proxy, ca_file, post, redirects)
 
     def run() -> None:
         try:

@@ -54,7 +54,7 @@ class Client:
         method = self.method if self.client_secret else "none"
         kind = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         url, headers, body = ClientAuth(self.client_id, self.client_secret, method).prepare(
-            "POST", self.token_url, {**kind, "User-Agent": "mend"}, body
+            "POST", self.token_url, kind, body
         )
         if self.as_json:
             body, headers = (

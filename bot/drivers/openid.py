@@ -57,7 +57,7 @@ class OpenId:
 
     def _read(self, token: str, nonce: str) -> dict[str, Any]:
         """The claims of a token that this issuer signed for us and this sign-in."""
-        keys = get(f"{self.issuer}/openid/connect/keys", {"User-Agent": "mend"}, self.timeout, redirects=False)
+        keys = get(f"{self.issuer}/openid/connect/keys", {}, self.timeout, redirects=False)
         try:
             known = KeySet.import_key_set(keys.body)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):

@@ -123,7 +123,7 @@ class Session:
             self.token = ""
 
     def _told(self, path: str, query: Mapping[str, str], body: Mapping[str, Any], what: str) -> dict[str, Any]:
-        headers = {"Content-Type": "application/json", "Accept": "application/snowflake", "User-Agent": "Mend"}
+        headers = {"Content-Type": "application/json", "Accept": "application/snowflake"}
         headers |= {"Authorization": f'Snowflake Token="{self.token}"'} if self.token else {}
         url = f"{self.login.base}{path}?{urlencode(query)}"
         answer = get(url, headers, self.deadline.left(), proxy=self.proxy, ca_file=self.ca_file, post=json.dumps(body))

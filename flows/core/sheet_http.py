@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 from pydantic import Field as default
 
 from flows.core.sheet_parts import Finder, Pattern, Strict
+
+# A field in a JSON text: nothing in it can end the string, or a query that stands in one.
+POSTED = re.compile(r'(?<!\\)"\{(\w+)\}"')
 
 
 class Match(Strict):
@@ -92,7 +96,8 @@ class HttpSpec(Strict):
 
     Granted scopes are in a header, or in the answer of `scopes_path` under `scopes_body` (dots lead inward);
     `scopes_said` finds in a refusal, as its first group, the scopes that it asks for; `grant` is the menu path that
-    gives scopes and roles. `post` is a JSON text to send by POST, for a provider that reads by POST (GraphQL).
+    gives scopes and roles. `post` is a JSON text to send by POST, for a provider that reads by POST
+    (GraphQL); a field that is no secret may be a whole string of it, as {"id":"{field}"}.
     `account` is where the identity call's answer says whose the credential is (dots lead inward).
     `good` stands in every good answer of the identity call, for a provider that says 200 to everybody.
     `expires_header` is a header, `expires_body` a place in the same answer, that say when the credential ends.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -135,6 +136,33 @@ def test_a_subgroup_of_gitlab_is_reached_by_its_path_and_by_its_number(group: st
         there = {"base_url": url, "group": group}
         found = verify_permissions(Target("git", "gitlab", sheet("gitlab"), there, {"access_token": KEY}, ("issues",)))
     assert found.verdict == "good", found
+
+
+@pytest.mark.parametrize("tenant", ["42", 'a"},"all":{"x":"', "back\\slash", "{resource}", '{"id":1}', "Zoë\n"])
+def test_a_field_in_a_posted_text_stays_within_its_string(tenant: str) -> None:
+    posted: list[Any] = []
+    told = '{"tenant":"{tenant}","kind":"{resource}","again":["{tenant}"],"query":"{me} {tenant} \\"{tenant}\\" {app_key}"}'
+
+    def graph(path: str, headers: Mapping[str, str]) -> Reply:
+        posted.append(json.loads(headers[":posted"]))
+        return 200, {}, {"data": {}}
+
+    with serving(graph) as url:
+        known = saying(fields=("tenant",), post=told, resources={"boards": Probe(path="/q", post=told)})
+        one = target(url, known, tables=("boards",))
+        one = replace(one, settings={**one.settings, "tenant": tenant})
+        verify_permissions(one)
+        verify_credentials(one)
+    # What stands within a longer text, as a query is, is nobody's to fill: there a quote would end more than a string.
+    query = '{me} {tenant} "{tenant}" {app_key}'
+    wanted = {"tenant": tenant, "kind": "boards", "again": [tenant], "query": query}
+    assert posted == [wanted, {**wanted, "kind": ""}, {**wanted, "kind": ""}]
+
+
+def test_a_setting_that_a_posted_text_needs_is_named_when_it_is_missing() -> None:
+    known = saying(fields=("tenant",), post='{"tenant":"{tenant}"}')
+    found = verify_credentials(target("http://127.0.0.1:1", known))
+    assert (found.cause, "the setting tenant is missing" in found.evidence) == ("config_error", True)
 
 
 def test_a_provider_that_says_200_to_everybody_is_believed_only_by_its_mark() -> None:

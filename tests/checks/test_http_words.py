@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from importlib.metadata import version
 from urllib.parse import urlsplit
 
 import pytest
@@ -68,6 +69,19 @@ def seen(reply: Reply) -> Finding:
 def test_words_that_no_sheet_lists_lead_to_the_cause(status: int, message: str, cause: str, code: str) -> None:
     found = seen((status, {}, {"message": message}))
     assert (found.verdict, found.cause, found.code) == ("bad", cause, code), found
+
+
+def test_a_provider_is_told_which_program_asks_also_behind_a_redirect() -> None:
+    """https://www.rfc-editor.org/rfc/rfc9110#section-10.1.5: a product and its version."""
+    seen: list[str] = []
+
+    def answers(path: str, headers: Mapping[str, str]) -> Reply:
+        seen.append(headers["user-agent"])
+        return (302, {"Location": "/there"}, "") if path == "/me" else (200, {}, {"id": 1})
+
+    with serving(answers) as url:
+        verify_credentials(target(url))
+    assert set(seen) == {f"mend/{version('mend')}"}
 
 
 def test_a_200_for_a_key_is_good_when_others_are_refused_and_says_what_they_got() -> None:
