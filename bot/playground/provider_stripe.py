@@ -52,9 +52,9 @@ def _answer(body: dict[str, Any], status: int = 200, more: dict[str, str] | None
     return JSONResponse(body, status, headers)
 
 
-def _error(status: int, message: str, kind: str = "invalid_request_error") -> Response:
-    more = {"WWW-Authenticate": 'Bearer realm="Stripe"'} if status == 401 else None
-    return _answer({"error": {"message": message, "type": kind}}, status, more)
+def _error(status: int, message: str, kind: str = "invalid_request_error", **more: str) -> Response:
+    headers = {"WWW-Authenticate": 'Bearer realm="Stripe"'} if status == 401 else None
+    return _answer({"error": {"message": message, "type": kind, **more}}, status, headers)
 
 
 def _key(request: Request) -> str:
@@ -90,11 +90,13 @@ class Stripe:
         return self._known(request, resource)
 
     def _denied(self, key: str, resource: str) -> Response:
-        permission = f"rak_{resource.removesuffix('s')}_read"
+        right = f"{resource.replace('_', ' ').title()} Read ('{resource.removesuffix('s')}_read')"
         return _error(
             403,
-            f"The provided key '{masked(key)}' does not have the required permissions for this endpoint on account "
-            f"'{ACCOUNT}'. Having the '{permission}' permission would allow this request to continue.",
+            f"Permission denied. The provided key '{masked(key)}' does not have the required permissions for this "
+            f"endpoint on account '{ACCOUNT}'. Enabling {right} permissions on this key would allow this request to "
+            "continue.",
+            code="more_permissions_required",
         )
 
     def _known(self, request: Request, resource: str) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from bot.lint import lint
 from bot.repairs.form import LOGIN
 from bot.views import sheet_view
 from flows.core.causes import CAUSES
-from flows.core.sheet import HERE, SheetError, UnknownConnector, known_keys, load_sheet, sheet, sheets
+from flows.core.sheet import HERE, Probe, SheetError, UnknownConnector, known_keys, load_sheet, sheet, sheets
 from messages import render
 from messages.escape import escape
 from tests.messages.views import WAREHOUSE, case, view
@@ -136,6 +137,24 @@ def test_nobody_is_sent_to_make_what_the_provider_makes_no_more() -> None:
     assert "Add API token" not in guide
 
 
+def test_what_a_resource_needs_reads_well_for_scopes_a_role_and_both() -> None:
+    known = sheet("stripe")
+    needs: dict[str, dict[str, Any]] = {
+        "one": {"scopes": ["read"]}, "two": {"role": "Admin"}, "three": {"scopes": ["read", "list"], "role": "Admin"},
+        "four": {}, "five": {"scopes": ["read"], "partial": True},
+    }  # fmt: skip
+    probes = {name: Probe(path="/", **more).model_dump() for name, more in needs.items()}
+    said = render.guide({**known.model_dump(), "claims": [], "resources": probes, "base": ""}, sheet_view(known))
+    lines = [line for line in said.splitlines() if line.startswith("- `")]
+    assert lines == [
+        "- `one` needs read",
+        "- `two` needs the role: Admin",
+        "- `three` needs read, list and the role: Admin",
+        "- `four`",
+        "- `five` needs read (without, it answers but shows less)",
+    ]
+
+
 def test_menu_paths_without_the_address_of_a_console_are_found_by_lint(tmp_path: Path) -> None:
     console = 'console: "https://dashboard.stripe.com"'
     assert console in GOOD
@@ -205,6 +224,14 @@ def test_a_wrong_sheet_is_an_error_with_file_line_and_column(
         ("cause: token_expired", "cause: token_old", "there is no cause 'token_old'"),
         ("secret: api_key", "secret: api_kei", "is no secret field"),
         ("/v1/account", "/v1/{acount}", "{acount} is no field"),
+        ("identity: /v1/account", 'identity: /v1/account\n  post: \'{"of":"{acount}"}\'', "{acount} is no field"),
+        ("identity: /v1/account", 'identity: /v1/account\n  post: \'{"of":"{api_key}"}\'', "{api_key} is no field"),
+        ("identity: /v1/account", 'identity: /v1/account\n  post: \'{"of":"{resource}"}\'', "{resource} is no field"),
+        ("identity: /v1/account", 'identity: /v1/account\n  post: \'{"of":"in {environment}"}\'', "only as a whole string"),
+        ("identity: /v1/account", 'identity: /v1/account\n  post: \'{"of":{environment}}\'', "only as a whole string"),
+        ("identity: /v1/account", 'identity: /v1/account\n  post: \'{"of":\'', "is no JSON"),
+        ('path: "/v1/{resource}?limit=1"', 'path: /v1, post: \'{"of":"{acount}"}\'', "{acount} is no field"),
+        ('path: "/v1/charges?limit=1"', 'path: /v1, post: \'{"of":"{acount}"}\'', "{acount} is no field"),
         ('help: Leave it as it is.', 'help: ""', "needs a help"),
         ('label: Address of the API, default', 'label: x, choices: {eu: "https://eu"}, default', "is none of the choices"),
         ('facts_date: "2026-', 'facts_date: "today-', "is no date"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ import pytest
 import requests
 
 from bot.playground.provider import DemoProvider
+from flows.core.sheet import sheet
 
 
 @pytest.fixture
@@ -144,7 +146,14 @@ def test_stripe_names_what_a_restricted_key_lacks(provider: DemoProvider) -> Non
     provider.state.stripe_denied.add("invoices")
     answer = call(provider, "/stripe/v1/invoices", provider.state.stripe_key)
     assert answer.status_code == 403
-    assert "Having the 'rak_invoice_read' permission" in answer.json()["error"]["message"]
+    error = answer.json()["error"]
+    assert "Enabling Invoices Read ('invoice_read') permissions on this key" in error["message"]
+    assert error["code"] == "more_permissions_required"
+    spec = sheet("stripe").http
+    assert spec
+    found = re.search(spec.scopes_said, error["message"])
+    assert found
+    assert found[1] == "invoice_read"
     assert call(provider, "/stripe/v1/unicorns", provider.state.stripe_key).status_code == 404
 
 
