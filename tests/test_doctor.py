@@ -96,7 +96,11 @@ def test_a_hook_that_nobody_could_call_is_named_with_what_it_lacks(asked: Doctor
         (HOOK, {"HOOK_SECRET": "s3cret-canary"}, "hooks.alert: set MEND_PUBLIC_URL"),
         ("hooks: {alert: {secret: '${env:HOOK_SECRET}'}}\n", {"MEND_PUBLIC_URL": URL}, "hooks.alert needs channel"),
         (HOOK, {}, "hooks.alert needs team"),
-        ("hooks: {desk: {secret: '${env:HOOK_SECRET}'}}\n", {}, "hooks.desk hears Zendesk alone, and desk: is none"),
+        (
+            "hooks: {desk: {secret: '${env:HOOK_SECRET}'}}\n",
+            {},
+            "hooks.desk hears jira and zendesk alone, and desk: is none",
+        ),
     ):
         ok, said = asked(text, **env)["hooks"]
         assert (ok, piece in said) == (False, True), said
@@ -112,7 +116,7 @@ def test_a_hook_that_is_ready_says_what_to_give_the_other_program(asked: Doctor)
     desk = "desk: {kind: zendesk, subdomain: acme, base_url: 'http://127.0.0.1:1', email: m@acme.test, token: t}\n"
     assert "not told in threads: hooks.desk" in asked(HOOK + desk)["hooks"][1]
     ok, said = asked(desk + "hooks: {desk: {secret: '${env:HOOK_SECRET}'}}\n")["hooks"]
-    assert (ok, said) == (True, f"give Zendesk {URL}/hooks/desk/zendesk")
+    assert (ok, said) == (True, f"give zendesk {URL}/hooks/desk/zendesk")
 
 
 def test_it_signs_in_at_the_desk_and_tells_in_time_that_its_way_in_ends(asked: Doctor) -> None:

@@ -7,6 +7,7 @@ import os
 from bot.environment import Environment
 from bot.settings import Settings, SettingsError, public_url, resolve
 from bot.settings_parts import Hook
+from bot.web.news import heard
 
 ADDRESS = "set MEND_PUBLIC_URL to the https address where {who} Mend"
 
@@ -16,8 +17,7 @@ def hooks(settings: Settings, env: Environment) -> str:
     alert, desk = settings.hooks.alert, settings.hooks.desk
     said = [_alert(settings, alert, env)] if alert else []
     said += [_desk(settings, desk)] if desk else []
-    zendesk = settings.desk is not None and settings.desk.kind == "zendesk"
-    if zendesk and not desk:
+    if settings.desk is not None and settings.desk.kind in heard() and not desk:
         said.append("what the desk answers is not told in threads: hooks.desk in mend.yml (see README)")
     return "; ".join(said) or "none: no other program tells Mend anything; hooks: in mend.yml (see README)"
 
@@ -33,12 +33,13 @@ def _alert(settings: Settings, hook: Hook, env: Environment) -> str:
 
 def _desk(settings: Settings, hook: Hook) -> str:
     kind = settings.desk.kind if settings.desk else "none"
-    if kind != "zendesk":
-        raise SettingsError(f"hooks.desk hears Zendesk alone, and desk: is {kind}: take one of them out of mend.yml")
-    return f"give Zendesk {_url(settings, 'desk', hook)}"
+    if kind not in heard():
+        said = f"hooks.desk hears {' and '.join(heard())} alone, and desk: is {kind}"
+        raise SettingsError(f"{said}: take one of them out of mend.yml")
+    return f"give {kind} {_url(settings, 'desk', hook, f'/{kind}')}"
 
 
-def _url(settings: Settings, name: str, hook: Hook) -> str:
+def _url(settings: Settings, name: str, hook: Hook, kind: str = "") -> str:
     """Raises SettingsError where nobody could call it."""
     if not resolve(hook.secret, os.environ, settings.folder).strip():
         raise SettingsError(
@@ -46,7 +47,7 @@ def _url(settings: Settings, name: str, hook: Hook) -> str:
         )
     if not (url := public_url(os.environ)):
         raise SettingsError(f"hooks.{name}: {ADDRESS.format(who='other programs reach')}")
-    return f"{url}/hooks/{'desk/zendesk' if name == 'desk' else name}"
+    return f"{url}/hooks/{name}{kind}"
 
 
 def sign_in(env: Environment) -> str:

@@ -13,7 +13,7 @@ from bot.desks.base import Desk, DeskError
 from bot.settings import Desk as DeskSettings
 from bot.settings import resolve
 
-NOT_DESKS = ("__init__", "base", "registry")
+NOT_DESKS = ("__init__", "base", "calls", "markdown", "registry")
 
 
 def kinds() -> list[str]:

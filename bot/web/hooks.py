@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -27,7 +27,8 @@ from bot.store import Store
 from bot.views import in_order, reported_as, said_of
 from bot.web.body import body_of
 from bot.web.guard import Limiter, caller
-from bot.web.signed import by_fivetran, by_token, by_zendesk
+from bot.web.news import reader
+from bot.web.signed import by_fivetran, by_token
 from flows.core.effects import Event
 from flows.core.explain import explain
 from flows.core.notice import read
@@ -126,51 +127,38 @@ class Hooks:
     # A desk --------------------------------------------------------------
 
     async def desk(self, request: Request) -> str:
-        """A ticket's news is told in its case's thread. The case is the ticket's external id."""
-        if request.path_params["kind"] != "zendesk":
+        """A ticket's news is told in its case's thread."""
+        kind = request.path_params["kind"]
+        desk = reader(kind)
+        if desk is None:
             raise Refused(404, "no such desk")
-        body = await self._body(request, self.settings().hooks.desk, (by_zendesk,))
-        news = ticket_news(body)
-        if not news:
+        body = await self._body(request, self.settings().hooks.desk, desk.PROOFS)
+        try:
+            told = desk.read(json.loads(body), request.headers)
+        except (ValueError, RecursionError):
+            told = None
+        if told is None:
             return "nothing to tell"
-        digest = hashlib.sha256(body).hexdigest()
-        key = f"desk:{request.headers.get('x-zendesk-webhook-invocation-id') or digest}"
+        case = told.case or await asyncio.to_thread(self._case_of, kind, told.ticket)
+        key = f"desk:{told.key or hashlib.sha256(body).hexdigest()}"
         async with self.store.hot.transaction() as connection:
-            row = await self.store.load(connection, news["case"])
+            row = await self.store.load(connection, case) if case else None
             if row is None:
                 return "no case of ours"
-            data = {"team": row["team"], "news": {k: news[k] for k in ("status", "comment", "by")}}
-            new = await receive(self.store, connection, news["case"], Event("desk_news", key, time.time(), data=data))
+            data = {"team": row["team"], "news": told.words}
+            new = await receive(self.store, connection, case, Event("desk_news", key, time.time(), data=data))
         return "told in the case" if new else "known already"
 
+    def _case_of(self, kind: str, ticket: str) -> str:
+        """What the desk says where the call does not. A desk that cannot be asked now tells it once more later."""
+        from bot.desks.base import DeskError
+        from bot.desks.registry import desk_for
 
-def ticket_news(body: bytes) -> dict[str, str]:
-    """Zendesk's own events, and the JSON that the README gives for a trigger.
-
-    https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
-    """
-    try:
-        raw = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    ticket = _part(raw, "detail") or _part(raw, "ticket") or raw
-    event = _part(raw, "event")
-    if not isinstance(ticket, Mapping) or not ticket.get("external_id"):
-        return {}
-    said = _part(event, "comment")
-    comment = said if said else {"body": ticket.get("comment"), "is_public": True}
-    public = comment.get("is_public", True)
-    kind = str(raw.get("type") or "")
-    status = "" if kind and "status" not in kind else str(event.get("current") or ticket.get("status") or "")
-    told = {
-        "case": str(ticket["external_id"])[:40],
-        "status": status.lower()[:20],
-        "comment": str(comment.get("body") or "")[:1000] if public else "",
-        "by": str(_part(comment, "author").get("name") or "")[:80],
-    }
-    return told if told["status"] in ("solved", "closed") or told["comment"] else {}
-
-
-def _part(raw: Any, name: str) -> Mapping[str, Any]:
-    found = raw.get(name) if isinstance(raw, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+        settings = self.settings()
+        if settings.desk is None or settings.desk.kind != kind:
+            return ""
+        try:
+            return str(getattr(desk_for(settings.desk, settings.folder), "case_of", str)(ticket))
+        except DeskError as error:
+            log.warning("whose ticket %s is cannot be asked: %s", ticket[:40], error)
+            raise Refused(503, "the desk cannot be asked") from None

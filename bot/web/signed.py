@@ -45,3 +45,13 @@ def by_zendesk(request: Request, body: bytes, secret: str) -> bool:
         return False
     made = hmac.new(secret.encode(), stamp.encode() + body, hashlib.sha256).digest()
     return _same(request.headers.get("x-zendesk-webhook-signature", ""), base64.b64encode(made).decode())
+
+
+def _by_hub(given: str, body: bytes, secret: str) -> bool:
+    """`sha256=` and the hex HMAC-SHA-256 of the body."""
+    return _same(given, f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}")
+
+
+def by_jira(request: Request, body: bytes, secret: str) -> bool:
+    """https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks"""
+    return _by_hub(request.headers.get("x-hub-signature", ""), body, secret)

@@ -16,6 +16,7 @@ import pytest
 from bot.desks.base import Desk, DeskError, Ticket
 from bot.desks.registry import desk_for, kinds
 from bot.settings import Desk as Settings
+from tests.fakes.jira_desk import Jira, jira
 from tests.fakes.mail_desk import Mailbox, mailbox
 from tests.fakes.zendesk_desk import Zendesk, zendesk
 
@@ -97,7 +98,24 @@ def of_email(state: Mailbox) -> Side:
     )
 
 
-@pytest.fixture(params=[*kinds(), "zendesk client"])
+def of_jira(state: Jira) -> Side:
+    """Cloud by e-mail and token, Data Center by a personal token."""
+
+    def make(**more: Any) -> Desk:
+        keys = {"kind": "jira", "base_url": state.url, "project": "DATA", "token": "t0ken"}
+        return desk_for(Settings(**{**keys, **({"email": "bot@acme.test"} if state.cloud else {}), **more}))
+
+    moods = {"rate": "429", "down": "500", "config": "400", "good": "good"}
+    return Side(
+        make,
+        lambda kind: setattr(state, "mood", moods[kind]),
+        lambda: len(state.issues),
+        {"base_url": "http://127.0.0.1:1"},
+        ("projct", "project"),
+    )
+
+
+@pytest.fixture(params=[*kinds(), "zendesk client", "jira data center"])
 def side(request: pytest.FixtureRequest) -> Iterator[Side]:
     """A new desk module without an entry here fails: every desk keeps the contract."""
     if request.param == "zendesk":
@@ -106,6 +124,9 @@ def side(request: pytest.FixtureRequest) -> Iterator[Side]:
     elif request.param == "zendesk client":
         with zendesk() as state:
             yield of_zendesk_client(state)
+    elif request.param.startswith("jira"):
+        with jira(cloud=request.param == "jira") as site:
+            yield of_jira(site)
     elif request.param == "email":
         with mailbox() as box:
             yield of_email(box)
