@@ -83,7 +83,7 @@ _SIGN = re.compile(
 )
 # Places are no words: frames of a stack, paths of an address, packages.
 _PLACES = re.compile(
-    r"\bat [\w.$/<>]+\([^()]{0,120}:\d+\)|\bfile \S+, line \d+, in \S+"
+    r"\bat [\w.$/<>]+\((?:[^()]{0,120}:\d+|unknown source|native method)\)|\bfile \S+, line \d+, in \S+"
     r"|(?<=://)([^\s/'\"<>]+)[^\s'\"<>]*|\b(?:[a-z_]\w*\.){2,}(?=[a-z])",
     re.I,
 )
