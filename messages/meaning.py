@@ -38,6 +38,9 @@ def _part(known: View, place: View, part: str, escaping: bool) -> Markup:
         place = {**place, "allowlist": {"where": there["network"]}}
     names = _templates(str(known["cause"] or "unclassified"), place["connector"], place["extends"])
     said = macro(names, part, escaping=escaping)(known, place)
+    if not known["evidence"]:
+        # Of a text that was only pasted, that text is all there is.
+        said = said.replace("the evidence", "the error text")
     return Markup(" ".join(said.split()))  # noqa: S704 - escaped by finalize
 
 

@@ -53,7 +53,10 @@ def by_ssh(finding: Given, connection: Given) -> bool:
 
 def finding_of(finding: Given) -> dict[str, Any]:
     """A finding with every key; what `mend diagnose` knows is less than what a check saw."""
-    return {**FINDING, **{k: v for k, v in finding.items() if v is not None or k in ("cause", "code")}}
+    known = {**FINDING, **{k: v for k, v in finding.items() if v is not None or k in ("cause", "code")}}
+    if isinstance(known["facts"].get("missing"), str):
+        known["facts"] = {**known["facts"], "missing": [known["facts"]["missing"]]}
+    return known
 
 
 def connection_of(connection: Given) -> dict[str, Any]:
@@ -114,7 +117,7 @@ FIELDS: dict[str, Callable[[Given, Given, Given], str]] = {
     "database": lambda f, c, _: _of("database", UNKNOWN, f, c),
     "name": lambda f, c, _: one_line(c["name"]),
     "title": lambda f, c, _: TUNNEL if f["check"] == "tunnel_opens" else one_line(c["title"]),
-    "missing": lambda f, c, _: _listed(f["facts"].get("missing")) or "what was selected",
+    "missing": lambda f, c, _: _listed(f["facts"].get("missing") or f["facts"].get("right")) or "what was selected",
     "similar": lambda f, c, _: _said(" (there is {})", _listed(f["facts"].get("similar"), 4)),
     "retry": lambda f, c, _: _said(" about {}", wait(f["facts"].get("retry_after"))),
     "network": lambda f, c, there: one_line(there.get("network", ""), 200),

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import yaml
 
 from flows.core.notice import HEAD, facts, read
-from flows.core.phrases import WORD, Phrases, phrase, plain
+from flows.core.phrases import WORD, Phrases, phrase, plain, shown
 from flows.core.sheet import sheets
 from flows.core.sheet_places import LOADER
 from flows.core.signals import RANK, Signal, Signals, spoken
@@ -173,7 +173,7 @@ class Rules:
             hit = _pattern(rule["has"]).search(raw if "raw" in rule else part)
             if status not in rule.get("not", ()) and (hit or status in rule.get("status", ())):
                 row = {**rule, "code": self._finer(rule, part, hit)}
-                return _diagnosis(row, "likely", who, _shown(hit.group(0), rule["has"]) if hit else where)
+                return _diagnosis(row, "likely", who, shown(hit.group(0), rule["has"]) if hit else where)
         return None
 
     def _finer(self, rule: Mapping[str, Any], part: str, hit: re.Match[str] | None) -> str | None:
@@ -230,7 +230,7 @@ def _answered(low: str, who: str | None) -> Diagnosis | None:
         hit = re.search(match.body, low, re.I) if match.body and not match.header else None
         if hit and match.verdict == "bad" and match.status in (None, status):
             row = {"cause": match.cause, "code": match.code}
-            return _diagnosis(row, "likely", who, _shown(hit.group(0), match.body.lower()))
+            return _diagnosis(row, "likely", who, shown(hit.group(0), match.body.lower()))
     return None
 
 
@@ -254,21 +254,6 @@ def _foreign(of: str | None, who: str | None) -> bool:
     mine = [engines for engines in ENGINES if any(name in (who or "") for name in engines)]
     theirs = [engines for engines in ENGINES if of in engines]
     return bool(mine and theirs) and mine[0] != theirs[0]
-
-
-def _shown(where: str, pattern: str) -> str:
-    """Only the rule's own words: what stands between them may be anything, a secret too."""
-    words = sorted(set(re.findall(r"[a-z]{3,}", re.sub(r"\\.", " ", pattern))), key=len, reverse=True)
-    there: list[tuple[int, str]] = []
-    for word in words:
-        at = where.find(word)
-        if at >= 0 and not any(word in other for _, other in there):
-            there.append((at, word))
-    said, end = "", 0
-    for at, word in sorted(there):
-        gap = " " if not where[end:at].strip() else " ... "
-        said, end = said + (gap if said else "") + word, at + len(word)
-    return said
 
 
 def _lines(text: str, low: str) -> set[str]:

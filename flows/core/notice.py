@@ -53,6 +53,11 @@ _NAMES = {
     "user": re.compile(r"\b(?:user|role)(?: name)? [\"'`]([A-Za-z][\w.@$-]{0,62})[\"'`]", re.I),
     "database": re.compile(r"\bdatabase [\"'`]([A-Za-z][\w.$-]{0,62})[\"'`]", re.I),
     "missing": re.compile(r"\b(?:relation|table|object) [\"'`]([A-Za-z][\w.$-]{0,62})[\"'`]", re.I),
+    # As clouds name one: dynamodb:Scan, bigquery.jobs.create.
+    "right": re.compile(
+        r"\b(?:not authorized to perform:? (?=[\w-]+:\w)|does not have (?=[a-z]+\.[\w.]+ permission))([\w:.-]{3,80})",
+        re.I,
+    ),
     "host": re.compile(
         r"\b(?:(?:server at|host name|host|to address:?) [\"'`](?=[A-Za-z0-9.-]{1,253}[\"'`])|UnknownHostException: |"
         r"(?:ENOTFOUND|EAI_AGAIN) (?=[\w-]{1,63}\.))([A-Za-z0-9][A-Za-z0-9.-]{0,252})",
@@ -113,7 +118,7 @@ def _clipped(text: str) -> str:
 
 
 def facts(text: str) -> dict[str, str]:
-    """What the text names: user, database, table, host."""
+    """What the text names: user, database, table, right, host."""
     found = {what: pattern.search(text[:TAIL]) for what, pattern in _NAMES.items()}
     return {what: one[1] for what, one in found.items() if one}
 

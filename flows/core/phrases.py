@@ -11,6 +11,8 @@ from typing import Any
 # Who quotes a name, and how, differs between the clients of one server.
 _QUOTES = re.compile("[\"'`\u00ab\u00bb\u201e\u201c\u201d]")
 WORD = re.compile(r"[a-z0-9_]+")
+# A rule's own word, also where it is spelt in two ways: authori[sz]ed.
+_OWN = re.compile(r"[a-z](?:[a-z]|\[[a-z]{2}\](?![?*+{])){2,}")
 # What varies between two parts of a message is a name or a number, not another sentence.
 GAP = 200
 
@@ -76,3 +78,18 @@ class Phrases:
             for one in self._index.get(word, ()):
                 if one.stands_in(low, lines):
                     yield one
+
+
+def shown(where: str, pattern: str) -> str:
+    """Only the rule's own words: what stands between them may be anything, a secret too."""
+    words = sorted(set(_OWN.findall(re.sub(r"\\.", " ", pattern))), key=len, reverse=True)
+    there: list[tuple[int, str]] = []
+    for word in words:
+        hit = re.search(word, where)
+        if hit and not any(hit.group(0) in other for _, other in there):
+            there.append((hit.start(), hit.group(0)))
+    said, end = "", 0
+    for at, word in sorted(there):
+        gap = " " if not where[end:at].strip() else " ... "
+        said, end = said + (gap if said else "") + word, at + len(word)
+    return said

@@ -137,3 +137,24 @@ def test_the_texts_that_taught_are_understood() -> None:
 def test_what_was_learnt_is_general(text: str, cause: str, code: str | None, confidence: str) -> None:
     found = explain(text)
     assert (found.cause, found.code, found.confidence) == (cause, code, confidence)
+
+
+@pytest.mark.parametrize(
+    ("text", "summary", "then"),
+    [
+        ("User: arn:aws:iam::0:user/a is not authorized to perform: dynamodb:Scan on resource: b",
+         "The keys are known, but their policy does not allow this: dynamodb:Scan.", "Have this right added"),
+        ("403 Access Denied: User does not have bigquery.jobs.create permission in project acme.",
+         "The login works, but it lacks the right bigquery.jobs.create.", "Have it granted."),
+        ("[SSL] handshake failed", "No encryption can be agreed with the source for this connection.",
+         "the error text names the point"),
+        ("ValueError: boom", "Mend cannot tell for sure what this text means.", "paste that"),
+    ],
+)  # fmt: skip
+def test_what_is_only_pasted_is_no_evidence_of_ours_and_names_the_right(text: str, summary: str, then: str) -> None:
+    from bot.cli.diagnose import _answer
+
+    answer = _answer(explain(text))
+    assert answer["summary"] == summary
+    assert then in answer["next"]
+    assert "evidence" not in answer["next"]
