@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.checks.run import MODULES
+from bot.lint_answers import unreached
 from flows.core.causes import CAUSES
 from flows.core.sheet import HERE, Sheet, SheetError, load_sheet, place_of
 from flows.core.sheet_http import POSTED, HttpSpec
@@ -69,6 +70,7 @@ def _sheet(file: Path) -> list[Problem]:
         *_places(read),
         *_sent(read),
         *_causes(read),
+        *unreached(read),
         *_addresses(read),
         *_names(read),
         *_oauth(read),

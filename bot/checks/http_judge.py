@@ -42,13 +42,21 @@ def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = 
         return stranger
     if refused and not own(target, answer, marker):
         return FIREWALL
-    for match in spec(target).answers:
-        if _fits(match, answer) and (identity or not match.identity) and holds(target, match.when):
-            return Ruling(match.verdict, match.cause, match.code, match.alternatives)
+    ours = sheet_says(target, answer, identity=identity)
+    if ours:
+        return ours
     if answer.status < 300:
         inner = replace(answer, status=inner_status(answer))
         return judge(target, inner, marker, identity=identity) if inner.status else success(target, answer)
     return _by_words(answer) or _by_status(target, answer)
+
+
+def sheet_says(target: Target, answer: Answer, *, identity: bool = False) -> Ruling | None:
+    """What the sheet itself says of this answer."""
+    for match in spec(target).answers:
+        if _fits(match, answer) and (identity or not match.identity) and holds(target, match.when):
+            return Ruling(match.verdict, match.cause, match.code, match.alternatives)
+    return None
 
 
 def _by_status(target: Target, answer: Answer) -> Ruling:

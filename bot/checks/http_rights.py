@@ -10,7 +10,7 @@ from typing import Any
 from bot.checks.base import Target
 from bot.checks.http_ask import ask, inward, said, spec
 from bot.checks.http_found import failed, found
-from bot.checks.http_judge import judge
+from bot.checks.http_judge import judge, sheet_says
 from bot.checks.http_ruling import Ruling
 from bot.drivers.http import Answer
 from bot.drivers.network import Deadline, Trouble
@@ -109,7 +109,8 @@ def _weigh(target: Target, seen: _Seen, name: str, probe: Probe, answer: Answer)
         (seen.partial if hidden else seen.answering).append(name)
         seen.needed.update(dict.fromkeys((lacking or probe.scopes) if hidden else ()))
         return None
-    if answer.status == 404 and not answer.is_html and spec(target).own_error:
+    hiding = answer.status == 404 and not answer.is_html and spec(target).own_error
+    if hiding and (lacking or sheet_says(target, answer) is None):
         # Providers hide what a caller may not see behind the same 404 as what does not exist.
         code = "auth.insufficient_scope" if lacking else "privilege.resource_hidden"
         ruling = Ruling("bad", "missing_privilege", code, ("config.object_missing",))

@@ -36,7 +36,7 @@ def recorded(key: str) -> dict[str, Any]:
 
 def answer(told: Told, outcome: str, path: str, headers: Mapping[str, str]) -> Reply:
     """What the provider says to one request."""
-    shown, exchange = _shown(told, path, headers), path.startswith(told.get("token_path", "\0"))
+    shown, exchange = credential_is(told, path, headers), path.startswith(told.get("token_path", "\0"))
     if exchange and outcome != "bad_credential":
         return 200, {}, {"access_token": KEY, "token_type": "bearer", "expires_in": 3600}
     says = told[outcome] if exchange else _refusal(told, outcome, path + headers.get(":posted", ""), shown)
@@ -71,7 +71,7 @@ def _signed(keys: list[str], path: str, headers: Mapping[str, str]) -> str:
     return "right" if (asked.client_id, asked.token, asked.signature) == right else "wrong"
 
 
-def _shown(told: Told, path: str, headers: Mapping[str, str]) -> str:
+def credential_is(told: Told, path: str, headers: Mapping[str, str]) -> str:
     """Is the credential of a request `right`, `wrong`, or `nothing`."""
     found = []
     for name, wanted in told["credential"].items():

@@ -32,6 +32,8 @@ HTTP = (
 )
 TEN = {"postgres", "mysql", "mariadb", "http_api", "github", "hubspot", "stripe", "salesforce", "zendesk", "shopify"}
 GOOD = (HERE / "stripe.yaml").read_text()
+DESCRIBED = next(line.strip() for line in GOOD.splitlines() if line.strip().startswith("described:"))
+COMPARED = "2026-11-30"
 
 
 def test_the_ten_first_connectors_are_known() -> None:
@@ -101,6 +103,16 @@ def test_every_provider_is_described_for_somebody_who_never_opened_its_console(k
     making = guide[guide.index("## A new credential") :]
     first = next((line for line in making.splitlines() if " > " in line), "")
     assert not first or re.search(r"[\w-]+\.[a-z]{2,}", making[: making.index(first)] + first.split(" > ")[0])
+
+
+@pytest.mark.parametrize("key", [key for key in known_keys() if sheet(key).http and key != "http_api"])
+def test_it_is_told_what_the_calls_were_compared_with_and_when(key: str) -> None:
+    known = sheet(key).http
+    assert known
+    assert known.described
+    assert known.described.read >= COMPARED
+    # Without an address there is a reason, and it names what the calls are from.
+    assert known.described.at.startswith("https://") or "https://" in known.described.said
 
 
 def docs_of(key: str) -> str:
@@ -242,6 +254,12 @@ def test_a_wrong_sheet_is_an_error_with_file_line_and_column(
         ("code: auth.token_expired", "code: auth.tokn_expired", "no words in messages/causes/codes.yaml; did you mean auth.token_expired?"),
         ("alternatives: [auth.key_deleted]", "alternatives: [auth.zzzzz]", "the code auth.zzzzz has no words"),
         ("code: config.wrong_environment", "code: config.qqqqq", "the code config.qqqqq has no words"),
+        (DESCRIBED, 'described: {read: "2026-11-30"}', "without `at`, `said` must tell why none was read"),
+        (DESCRIBED, 'described: {said: of its client, read: last week}', "'last week' is no date"),
+        ('{at: "https://', '{at: "http://', "does not begin with https://"),
+        ('body: "did not provide an API key"', 'body: "Invalid API Key: none"', "number 3 fits whatever it fits"),
+        ('body: "did not provide an API key"', 'body: "nothing|Expired API Key"', "'Expired API Key' is never reached: number 2"),
+        ('body: "Invalid API Key"', 'body: "unauthorized"', "number 3 fits 'Unauthorized', which stands beside all that"),
     ],
 )  # fmt: skip
 def test_lint_finds_what_the_schema_cannot(tmp_path: Path, old: str, new: str, words: str) -> None:
@@ -250,6 +268,33 @@ def test_lint_finds_what_the_schema_cannot(tmp_path: Path, old: str, new: str, w
     found = lint([tmp_path])
     assert any(words in one.text for one in found), found
     assert all(one.line > 1 for one in found)
+
+
+def test_a_finer_refusal_behind_the_name_of_its_status_is_found(tmp_path: Path) -> None:
+    """As it was: Google says UNAUTHENTICATED beside NOT_ADS_USER, so that was read as a token that ran out."""
+    lines = (HERE / "google_ads.yaml").read_text().splitlines(keepends=True)
+    finer, name = (
+        next(n for n, line in enumerate(lines) if f"body: {what}," in line)
+        for what in ("NOT_ADS_USER", "UNAUTHENTICATED")
+    )
+    assert finer < name
+    lines.insert(name, lines.pop(finer))
+    file = tmp_path / "google_ads.yaml"
+    file.write_text("".join(lines))
+    (problem,) = lint([file])
+    assert "fits 'UNAUTHENTICATED', which stands beside all that is finer" in problem.text
+    assert "NOT_ADS_USER" in lines[problem.line - 1]
+
+
+def test_what_binds_an_answer_keeps_it_apart_from_the_one_before(tmp_path: Path) -> None:
+    """A header, a setting, the identity call, another status: none of these is a shadow."""
+    text = GOOD.replace('body: "Invalid API Key", ', 'body: "API Key", identity: true, ')
+    text = text.replace(
+        '{body: "does not allow',
+        '{status: 500, body: ".", cause: third_party_down, code: availability.provider_error}\n    - {body: "does not allow',
+    )
+    (tmp_path / "stripe.yaml").write_text(text)
+    assert lint([tmp_path]) == []
 
 
 def test_a_code_without_words_is_found_where_it_stands(tmp_path: Path) -> None:
