@@ -69,7 +69,7 @@ _AROUND = re.compile(
 # What a program says of its own fault: no cause is in it.
 _ITSELF = re.compile(
     r"no module named \S+|modulenotfounderror|index out of (?:range|bounds)|object has no attribute"
-    r"|object is not \w+|cannot read propert(?:y|ies) of|nullpointerexception|invalid literal for int"
+    r"|\bindices must be\b|must be (?:a )?(?:str|int|bytes)\w*,? not \w+|object is not \w+|cannot read propert(?:y|ies) of|nullpointerexception|invalid literal for int"
     r"|\bunknown (?:error|exception|reason)",
     re.I,
 )
@@ -227,7 +227,7 @@ def _answered(low: str, who: str | None) -> Diagnosis | None:
         return None
     status, _ = _status(low)
     for match in api.answers:
-        hit = re.search(match.body, low, re.I) if match.body and not match.header else None
+        hit = _pattern(match.body, re.I).search(low) if match.body and not match.header else None
         if hit and match.verdict == "bad" and match.status in (None, status):
             row = {"cause": match.cause, "code": match.code}
             return _diagnosis(row, "likely", who, shown(hit.group(0), match.body.lower()))
@@ -235,9 +235,9 @@ def _answered(low: str, who: str | None) -> Diagnosis | None:
 
 
 @cache
-def _pattern(has: str) -> re.Pattern[str]:
+def _pattern(has: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
     """Read when it is first needed: most texts are understood before the last of them."""
-    return re.compile(has)
+    return re.compile(has, flags)
 
 
 def _strange(of: str | None, who: str | None) -> bool:

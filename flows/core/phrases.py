@@ -85,9 +85,11 @@ def shown(where: str, pattern: str) -> str:
     words = sorted(set(_OWN.findall(re.sub(r"\\.", " ", pattern))), key=len, reverse=True)
     there: list[tuple[int, str]] = []
     for word in words:
-        hit = re.search(word, where)
-        if hit and not any(hit.group(0) in other for _, other in there):
-            there.append((hit.start(), hit.group(0)))
+        if "[" in word:
+            word = found[0] if (found := re.search(word, where)) else "\n"
+        at = where.find(word)
+        if at >= 0 and not any(word in other for _, other in there):
+            there.append((at, word))
     said, end = "", 0
     for at, word in sorted(there):
         gap = " " if not where[end:at].strip() else " ... "
