@@ -8,11 +8,11 @@ causes that are as good in `also`, codes in `code`, and `unclear` where saying s
 set (0.6 of the words) was left out by a script. The set was committed before the first run; a hash puts each text into A or B.
 
 At first sight the rules understood 106 of 117 of A (6 wrong but unsure, 5 unclear) and 88 of 112 of B (10 wrong but unsure, 12
-unclear, 2 wrong and certain). Rules were then written from what A showed, from tables that vendors publish, and from 341 other
-texts (errors_seen_2026_11_taught.csv) that were labelled before they were run, too: of 209 that connectors and classifiers of errors
-have in their code, 157 were understood at first sight; after that, of 75 from issues, 69, and of 57 more from code, 40. B's texts were
-not looked at: before the last 57 B stood at 93, after them at NN, none wrong and certain, its codes at CC. Whoever wrote the rules had also
-collected the texts. Run with -s.
+unclear, 2 wrong and certain). Rules were then written from what A showed, from tables that vendors publish, and from 363 other
+texts (errors_seen_2026_11_taught.csv), each batch labelled before it was run, too. First sights of these: of 209 that connectors and
+classifiers of errors have in their code 157 were understood, after that 69 of 75 from issues, 40 of 57 from code, and 21 of 22
+answers of APIs. B's texts were not looked at: on the way it stood at 93, at the end at 94 (7 wrong but unsure, 11 unclear), none
+wrong and certain, its codes at 37 of 44. Whoever wrote the rules had also collected the texts. Run with -s.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def rows(name: str) -> list[Row]:
 SEEN = rows("errors_seen_2026_11.csv")
 TAUGHT = rows("errors_seen_2026_11_taught.csv")
 # A taught the rules. B is what a message is worth that nobody wrote words for: its floor is what was reached blind.
-FLOOR = {"A": 0.97, "B": 0.80}
+FLOOR = {"A": 0.97, "B": 0.83}
 CODES = {"A": 0.95, "B": 0.80}
 
 
