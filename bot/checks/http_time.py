@@ -31,17 +31,26 @@ def retry_after(target: Target, answer: Answer, *, limited: bool = False) -> str
     given = [("retry-after", answer.headers.get("retry-after", ""))]
     windows = sorted(answer.headers.get("ratelimit", "").split(","), key=lambda one: not USED_UP.search(one))
     if limited or answer.status == 429 or USED_UP.search(windows[0]) or _nothing_left(answer):
-        names = (spec(target).reset_header.lower(), *RESETS) if spec(target).reset_header else RESETS
         given += [("", _told(spec(target).reset_said, answer))]
-        given += [(name, answer.headers.get(name, "")) for name in names]
+        given += [(name, answer.headers.get(name, "")) for name in (*_windows(target, answer), *RESETS)]
         given += [("ratelimit", text) for text in END.findall(",".join(windows))]
-    for name, text in given:
-        seconds = _seconds(text.strip()[:60])
-        if seconds is not None and name.endswith("-ms"):
-            seconds /= 1000
-        if seconds is not None and seconds <= LONGEST:
-            return str(max(round(seconds), 1))
-    return ""
+    times = (time for name, text in given if (time := _plausible(name, text)) is not None)
+    return next((str(max(round(seconds), 1)) for seconds in times), "")
+
+
+def _windows(target: Target, answer: Answer) -> list[str]:
+    """The sheet's own headers, the one to wait for first: its window is used up, else it ends last."""
+    names = spec(target).reset_header
+    known = [name.lower() for name in ([names] if isinstance(names, str) else names)]
+    used_up = [name for name in known if answer.headers.get(name.replace("reset", "remaining"), "").strip() == "0"]
+    return sorted(used_up or known, key=lambda name: -(_plausible(name, answer.headers.get(name, "")) or 0))
+
+
+def _plausible(name: str, text: str) -> float | None:
+    seconds = _seconds(text.strip()[:60])
+    if seconds is not None and name.endswith("-ms"):
+        seconds /= 1000
+    return seconds if seconds is not None and seconds <= LONGEST else None
 
 
 def _nothing_left(answer: Answer) -> bool:

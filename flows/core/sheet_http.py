@@ -49,7 +49,8 @@ class Probe(Strict):
     """A read-only call for one resource, with the scopes or the role it needs.
 
     `partial`: without them it answers, but less. `grant` is the menu path that gives them, where it is not the
-    sheet's own. `post` as in HttpSpec.
+    sheet's own. `post` as in HttpSpec. `one_segment`: {resource} is a name, whose `/` is encoded; else it
+    may be a path.
     """
 
     path: str
@@ -58,6 +59,7 @@ class Probe(Strict):
     grant: str = ""
     partial: bool = False
     post: str = ""
+    one_segment: bool = False
 
 
 class OAuth1(Strict):
@@ -102,7 +104,7 @@ class HttpSpec(Strict):
     `good` stands in every good answer of the identity call, for a provider that says 200 to everybody.
     `expires_header` is a header, `expires_body` a place in the same answer, that say when the credential ends.
     `keys` are forms of credentials that cannot be right. `reset_header` or `reset_said` says when a
-    limit ends.
+    limit ends; of several headers, one for each window, the one with nothing left in its `-Remaining` counts.
     `token_url`: the secret belongs to the app `user` and is exchanged there for an access token (client credentials,
     https://www.rfc-editor.org/rfc/rfc6749#section-4.4), with `token_scope` where one must be asked for; a refresh token
     is never sent anywhere.
@@ -138,7 +140,7 @@ class HttpSpec(Strict):
     scopes_said: Finder = ""
     implies: dict[str, tuple[str, ...]] = default(default_factory=dict)
     grant: str = ""
-    reset_header: str = ""
+    reset_header: str | tuple[str, ...] = ""
     reset_said: ResetSaid | None = None
     resources: dict[str, Probe] = default(default_factory=dict)
     other: Probe | None = None

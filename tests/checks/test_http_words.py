@@ -162,6 +162,29 @@ def test_what_is_a_limit_tells_its_end_whatever_its_status() -> None:
     assert waits((402, {"X-RateLimit-Reset": "60"}, {"error": "quota"})) == "60"
 
 
+WINDOWS = ("X-Quota-Day-Reset", "X-Quota-Minute-Reset")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({"X-Quota-Day-Reset": "3600", "X-Quota-Minute-Reset": "20"}, "3600"),
+        ({"X-Quota-Day-Remaining": "9", "X-Quota-Minute-Remaining": "0"}, "20"),
+        ({"X-Quota-Day-Remaining": "0", "X-Quota-Minute-Remaining": "5"}, "3600"),
+        ({"X-Quota-Day-Remaining": "0", "X-Quota-Minute-Remaining": "0"}, "3600"),
+        # What cannot be is not waited for, nor is a window that has calls left instead.
+        ({"X-Quota-Day-Reset": "99999999"}, "20"),
+        ({"X-Quota-Day-Reset": "soon"}, "20"),
+        ({"X-Quota-Day-Reset": "soon", "X-Quota-Day-Remaining": "0"}, ""),
+    ],
+)
+def test_of_several_windows_with_a_header_each_the_one_that_is_used_up_counts_else_the_longest(
+    headers: dict[str, str], wait: str
+) -> None:
+    reply: Reply = (402, {"X-Quota-Day-Reset": "3600", "X-Quota-Minute-Reset": "20", **headers}, {"error": "quota"})
+    assert waits(reply, reset_header=WINDOWS) == wait
+
+
 USAGE = '{"1": [{"type": "ads", "regain": 0}], "2": [{"type": "ads", "regain": 19}, {"type": "insights", "regain": 3}]}'
 
 
