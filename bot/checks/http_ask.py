@@ -65,18 +65,18 @@ def value(target: Target, name: str) -> str:
     return field.choices[given]
 
 
-def fill(text: str, target: Target, *, path: bool = False, **more: str) -> str:
+def fill(text: str, target: Target, *, path: bool = False, one_segment: bool = False, **more: str) -> str:
     """Substitute `{field}` with the connection's settings; nothing else is computed.
 
     In a `path` a field is one segment: a `/` of its own is encoded, as GitLab wants it for a subgroup. A resource may
-    be a path itself (`issuing/cards`), and behind `?` a `/` is a character like others:
+    be a path itself (`issuing/cards`), unless it is `one_segment` too. Behind `?` a `/` is a character like others:
     https://www.rfc-editor.org/rfc/rfc3986#section-3.4
     """
     behind = text.find("?") if "?" in text else len(text)
 
     def one(found: re.Match[str]) -> str:
         given = more.get(found[1]) or _needed(target, found[1])
-        segment = path and found[1] not in more and found.start() < behind
+        segment = path and (one_segment or found[1] not in more) and found.start() < behind
         whole = text.startswith(found[0])
         return given if whole else quote(given, safe=":.-_~@" if segment else "/:.-_~@")
 
@@ -170,10 +170,11 @@ def _call(target: Target, url: str, headers: dict[str, str], post: str, timeout:
 
 
 def ask(
-    target: Target, path: str, *, signed: bool = True, timeout: float | None = None, post: str = "", **more: str
-) -> Answer:
+    target: Target, path: str, *, signed: bool = True, timeout: float | None = None, post: str = "",
+    one_segment: bool = False, **more: str,
+) -> Answer:  # fmt: skip
     """One reading call of the provider, with or without the credential. Raises Trouble."""
-    url = base_url(target) + fill(path, target, path=True, **more)
+    url = base_url(target) + fill(path, target, path=True, one_segment=one_segment, **more)
     key = (access_token(target) if spec(target).token_url else secret(target)) if signed else ""
     auth, query = _auth(target, key) if signed else ({}, "")
     url += ("&" if "?" in url else "?") + query if query else ""

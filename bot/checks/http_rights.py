@@ -87,7 +87,7 @@ def _probe(target: Target, seen: _Seen, name: str, probe: Probe | None, deadline
         return None
     limit = min(target.timeout, deadline.left())
     try:
-        answer = ask(target, probe.path, timeout=limit, post=probe.post, resource=name)
+        answer = ask(target, probe.path, timeout=limit, post=probe.post, one_segment=probe.one_segment, resource=name)
     except Trouble as trouble:
         if not seen.answering:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -136,6 +137,41 @@ def test_a_subgroup_of_gitlab_is_reached_by_its_path_and_by_its_number(group: st
         there = {"base_url": url, "group": group}
         found = verify_permissions(Target("git", "gitlab", sheet("gitlab"), there, {"access_token": KEY}, ("issues",)))
     assert found.verdict == "good", found
+
+
+def reached(key: str, settings: Mapping[str, str], tables: tuple[str, ...], secret: str) -> list[str]:
+    """The addresses that a sheet's calls ask for."""
+    asked: list[str] = []
+    with serving(lambda path, headers: (asked.append(path), (200, {}, {}))[1]) as url:
+        there = {"base_url": url, **settings}
+        verify_permissions(Target("one", key, sheet(key), there, {secret: KEY}, tables, timeout=3))
+    return [path.split("?")[0] for path in asked if path != "/meta/whoami"]
+
+
+def test_a_table_of_airtable_keeps_the_slash_of_its_name_encoded_and_a_resource_of_stripe_its_path() -> None:
+    base = {"base_id": "appAbCdEfGhIjKlMn"}
+    assert reached("airtable", base, ("In/Out", "Orders"), "access_token") == [
+        "/appAbCdEfGhIjKlMn/In%2FOut",
+        "/appAbCdEfGhIjKlMn/Orders",
+    ]
+    assert reached("stripe", {}, ("issuing/cards",), "secret_key") == ["/v1/issuing/cards"]
+
+
+@pytest.mark.parametrize(
+    ("site", "sent"),
+    [
+        ("sc-domain:example.com", "sc-domain:example.com"),
+        ("https://www.example.com/", "https:%2F%2Fwww.example.com%2F"),
+        ("http://example.com:8080/shop/", "http:%2F%2Fexample.com:8080%2Fshop%2F"),
+    ],
+)
+def test_a_property_of_search_console_is_a_domain_or_an_address(site: str, sent: str) -> None:
+    field = next(one for one in sheet("google_search_console").fields if one.name == "site")
+    assert re.fullmatch(field.pattern, site)
+    assert not any(re.fullmatch(field.pattern, one) for one in ("example.com", "https://www.example.com", "sc-domain:"))
+    assert reached("google_search_console", {"site": site}, ("sitemaps",), "access_token") == [
+        f"/sites/{sent}/sitemaps"
+    ]
 
 
 @pytest.mark.parametrize("tenant", ["42", 'a"},"all":{"x":"', "back\\slash", "{resource}", '{"id":1}', "Zoë\n"])
