@@ -17,6 +17,7 @@ from requests.auth import AuthBase
 
 from bot.desks.base import Address, DeskError, Ticket
 from bot.drivers.granted import Granted
+from bot.drivers.http import agent
 from bot.drivers.network import Trouble
 from bot.drivers.oauth import Client, Refused
 
@@ -99,10 +100,14 @@ class ZendeskDesk:
         except Trouble as trouble:
             raise _no_token(trouble) from None
 
-    def _ask(self, method: str, path: str, auth: tuple[str, str] | _Bearer, **more: Any) -> requests.Response:
+    def _ask(
+        self, method: str, path: str, auth: tuple[str, str] | _Bearer, headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> requests.Response:  # fmt: skip
+        headers = {"User-Agent": agent(), **(headers or {})}
         try:
             return requests.request(
-                method, self.base_url + path, auth=auth, timeout=LIMIT, allow_redirects=False, **more
+                method, self.base_url + path, auth=auth, headers=headers, timeout=LIMIT, allow_redirects=False, **more
             )
         except requests.RequestException as error:
             raise DeskError("down", f"Zendesk does not answer ({type(error).__name__})") from None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.drivers.http import agent
 from bot.drivers.network import Trouble
 
 # A key has the first without being asked, and nobody may ask for the second.
@@ -48,7 +49,7 @@ class Keys:
         with requests.Session() as session:
             session.trust_env = False
             session.proxies = {"http": self.proxy, "https": self.proxy} if self.proxy else {}
-            session.headers["Authorization"] = f"Bearer {self.key}"
+            session.headers.update({"Authorization": f"Bearer {self.key}", "User-Agent": agent()})
             try:
                 answer = session.request(
                     method, self.base + path, timeout=self.timeout, allow_redirects=False, verify=self.ca_file or True,

@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 
+from bot.drivers.http import agent
 from bot.platforms.base import Kind, PlatformError
 
 LIMIT = 20
@@ -24,6 +25,7 @@ def ask(
     platform: str, method: str, url: str, headers: Mapping[str, str], *, limit: float = LIMIT, **more: Any
 ) -> tuple[int, Any]:
     """Status and JSON of an answer; no JSON is None. A redirect is not followed: it would take the token along."""
+    headers = {"User-Agent": agent(), **headers}
     try:
         answer = requests.request(method, url, headers=headers, timeout=limit, allow_redirects=False, **more)
     except requests.RequestException as error:
