@@ -75,13 +75,15 @@ def test_what_goes_to_a_platform_is_what_a_person_put_in_on_the_page(key: str) -
     if not known.extends:
         assert set(known.sent_as) <= set(known.platform_types)
     there = [name.title() for name in known.sent_as if name in known.platform_types]
-    assert f"goes by itself to: {', '.join(there)}." in docs_of(key)
+    one_of = f"{', '.join(there[:-1])} or {there[-1]}" if len(there) > 1 else there[0]
+    said = f"Where the pipeline platform of `mend.yml` is {one_of}, a new credential put in on Mend's page goes there by itself."
+    assert said in docs_of(key)
 
 
 def test_a_variant_tells_only_of_platforms_that_read_it() -> None:
     assert set(sheet("redshift").sent_as) == {"stitch", "airbyte", "fivetran"}
-    assert "goes by itself to: Airbyte." in docs_of("redshift")
-    assert "goes by itself to" not in docs_of("salesforce")
+    assert "is Airbyte, a new credential" in docs_of("redshift")
+    assert "goes there by itself" not in docs_of("salesforce")
 
 
 @pytest.mark.parametrize("key", [key for key in known_keys() if sheet(key).http and key != "http_api"])
