@@ -169,6 +169,12 @@ def test_what_a_resource_needs_reads_well_for_scopes_a_role_and_both() -> None:
     ]
 
 
+def test_a_sheet_says_what_was_compared_and_not_only_in_which_file() -> None:
+    known = {key: http.described.said for key in known_keys() if (http := sheet(key).http) and http.described}
+    assert len(known) > 50
+    assert not {key: said for key, said in known.items() if len(said.split()) < 4}
+
+
 def test_menu_paths_without_the_address_of_a_console_are_found_by_lint(tmp_path: Path) -> None:
     console = 'console: "https://dashboard.stripe.com"'
     assert console in GOOD
