@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import uuid
 from collections.abc import Collection, Mapping
@@ -18,6 +17,7 @@ from bot.repairs.ways import ways
 from bot.settings import Settings
 from bot.settings_parts import is_group
 from bot.store import Store
+from bot.wire import as_json
 from flows.core import rotation
 from flows.core.case import Case
 from flows.core.effects import Event, Role
@@ -49,7 +49,7 @@ def new_case_id() -> str:
 
 async def receive(store: Store, connection: Either | None, case_id: str, event: Event) -> bool:
     """Keep the event and queue it under its case's lock; False when it was seen before. Without a connection: alone."""
-    job = json.dumps({"case_id": case_id, "event": event.to_dict()})
+    job = as_json({"case_id": case_id, "event": event.to_dict()})
     given = {"key": event.key, "now": time.time(), "lock": f"case:{case_id}", "args": job}
     if connection is None:
         return await store.hot.one(RECEIVE, given) is not None
@@ -166,7 +166,7 @@ def advanced(
     case.repairs = ways(settings, case.connection, refused=_refused(case, event))
     before = case.state
     FLOWS[case.flow].advance(case, event)
-    return case, {"at": event.at, "who": event.user or "mend", "what": json.dumps(_entry(case, event, before))}
+    return case, {"at": event.at, "who": event.user or "mend", "what": as_json(_entry(case, event, before))}
 
 
 async def _keep(
@@ -177,9 +177,9 @@ async def _keep(
     first = _first(case, groups) if slot else -1
     promise, question = promised(groups[first], case) if first >= 0 else ("", -1)
     given = {
-        **{name: body[name] for name in COLUMNS}, **entry, "body": json.dumps(body), "now": time.time(),
+        **{name: body[name] for name in COLUMNS}, **entry, "body": as_json(body), "now": time.time(),
         "mark": known.mark if known else "", "job": taken.job, "worker": taken.worker, "first": first,
-        "orders": json.dumps(groups), "promise": promise, "question": question,
+        "orders": as_json(groups), "promise": promise, "question": question,
     }  # fmt: skip
     return await store.hot.one(KEEP if known else KEEP_NEW, given, slot.connection if slot else None)
 

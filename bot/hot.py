@@ -19,7 +19,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from bot.wire import Wire
+from bot.wire import Wire, storable
 
 # An event is kept once, with its job: of two deliveries the second finds its key and inserts nothing.
 RECEIVE = """
@@ -260,8 +260,13 @@ class Hot:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """For statements that are in force together."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            try:
+                async with connection.transaction():
+                    yield connection
+            except Exception:
+                await connection.rolled_back()
+                raise
 
     async def one(
         self, statement: LiteralString, given: Mapping[str, Any], connection: Connection | None = None
@@ -277,6 +282,6 @@ class Hot:
     ) -> list[Any]:
         """The rows of a statement by the names of their columns."""
         cursor = connection.cursor(row_factory=namedtuple_row)
-        await cursor.execute(statement, given, prepare=True)
+        await cursor.execute(statement, storable(given), prepare=True)
         found = cursor.pgresult
         return await cursor.fetchall() if found and found.nfields else []

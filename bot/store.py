@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from bot.database import sqlalchemy_url
 from bot.hot import AT_WORK, DEFER, Connection, Hot, alive, one_by_one
+from bot.wire import as_json
 
 if TYPE_CHECKING:
     import procrastinate
@@ -133,7 +133,7 @@ class Store:
 
     async def defer(self, connection: Either, task: str, lock: str, **args: Any) -> None:
         """Queue a job inside the caller's transaction."""
-        await self.within(connection, DEFER, {"task": task, "lock": lock, "args": json.dumps(args)})
+        await self.within(connection, DEFER, {"task": task, "lock": lock, "args": as_json(args)})
 
     async def first_time(self, connection: Either, key: str) -> bool:
         """True once per key, for ever: a second delivery of the same event ends here."""
@@ -171,7 +171,7 @@ class Store:
         """The event of a case that will be in this thread and is not there yet; whoever asks at once waits here."""
         where = {"team": team, "channel": channel, "thread": thread}
         await self.within(connection, ONE_AT_A_TIME, {"place": "|".join(where.values())})
-        row = await self.within(connection, OPENING, {"place": json.dumps(where)})
+        row = await self.within(connection, OPENING, {"place": as_json(where)})
         return row[0] if row else None
 
     # Connections --------------------------------------------------------------------------------------------------

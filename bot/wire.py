@@ -6,6 +6,7 @@ Measured under uvloop, prepared, one row: 80 instead of 180 us. Parameters go as
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import re
@@ -18,6 +19,8 @@ from psycopg.errors import InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
+# NUL, and halves of pairs that JSON can write.
+UNHELD = re.compile("[\0\ud800-\udfff]")
 NAME = re.compile(r"%\((\w+)\)s")
 # By the number of the type, https://www.postgresql.org/docs/current/catalog-pg-type.html; all else is text.
 READERS: dict[int, Callable[[bytes], Any]] = {
@@ -39,13 +42,27 @@ class Statement:
 statement = lru_cache(maxsize=100)(Statement)
 
 
+def storable(value: Any) -> Any:
+    """What no text of PostgreSQL can hold, as U+FFFD. Else one sign of a stranger keeps an event from being kept:
+    https://www.postgresql.org/docs/current/datatype-json.html
+    """
+    if isinstance(value, str):
+        return value if value.isascii() and "\0" not in value else UNHELD.sub("\ufffd", value)
+    if isinstance(value, Mapping):
+        return {storable(key): storable(part) for key, part in value.items()}
+    return [storable(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+def as_json(value: Any) -> str:
+    """For a column of JSON."""
+    made = json.dumps(value)
+    return json.dumps(storable(value)) if "\\u0000" in made or "\\ud" in made else made
+
+
 def _text(value: Any) -> bytes | None:
     if value is None or isinstance(value, bool):
         return None if value is None else b"t" if value else b"f"
-    told = str(value).encode()
-    if b"\0" in told:  # libpq would stop reading there
-        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return told
+    return str(storable(str(value))).encode()
 
 
 class Wire(psycopg.AsyncConnection[Any]):
@@ -61,8 +78,9 @@ class Wire(psycopg.AsyncConnection[Any]):
         try:
             try:
                 return await self._asked(asked, given)
-            except InvalidSqlStatementName:  # psycopg takes all that is prepared away, ours too, after a rollback
-                self._known.clear()
+            except InvalidSqlStatementName:
+                # Gone by a rollback, and this one alone: what was prepared since is there, and not to be made twice.
+                self._known.discard(asked.name)
                 return await self._asked(asked, given)
         except BaseException:
             # An answer that nobody waits for any more must not become that to the next question.
@@ -78,6 +96,15 @@ class Wire(psycopg.AsyncConnection[Any]):
         self.pgconn.send_query_prepared(asked.name, [_text(given[field]) for field in asked.fields])
         answer = await self._answer()
         return _row(answer) if answer.ntuples else None
+
+    async def rolled_back(self) -> None:
+        """psycopg takes all that is prepared away after a rollback, ours too, before a later statement: that must not
+        be one in the middle of a transaction, which ours would break by its absence.
+        """
+        if self.pgconn.transaction_status == TransactionStatus.IDLE:
+            with contextlib.suppress(psycopg.Error):  # a line that broke is seen by who uses it next
+                await self.execute("DEALLOCATE ALL")
+            self._known.clear()
 
     async def notified(self) -> int:
         """How many notifications have come, one at least."""

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from bot.hot import Hot
-from bot.wire import Wire
+from bot.wire import Wire, as_json
 
 SLEEP = "SELECT 1 FROM pg_sleep(30)"
 KEPT = "SELECT count(*) FROM pg_prepared_statements WHERE name LIKE 'mend_%'"
@@ -48,9 +48,18 @@ def test_a_text_larger_than_every_buffer_gets_through(fresh: str) -> None:
     assert asked(fresh, "SELECT %(text)s::text", text=text) == (text,)
 
 
-def test_a_text_that_libpq_would_cut_is_refused(fresh: str) -> None:
-    with pytest.raises(psycopg.DataError):
-        asked(fresh, "SELECT %(text)s::text", text="a\0b")
+def test_what_no_text_can_hold_is_kept_as_a_sign_that_nobody_can_read(fresh: str) -> None:
+    """One NUL in what somebody else wrote would else keep a whole event from being kept; libpq alone would cut it."""
+    odd = "a\0b\ud800c ☎ \\u0000"
+    held = "a\ufffdb\ufffdc ☎ \\u0000"
+    assert asked(fresh, "SELECT %(text)s::text", text=odd) == (held,)
+    assert asked(fresh, "SELECT %(body)s::jsonb", body=as_json({"said": [odd], odd: 1})) == ({"said": [held], held: 1},)
+
+    async def work(hot: Hot) -> Any:
+        async with hot.transaction() as connection:
+            return (await hot.all("SELECT %(text)s::text AS t", {"text": odd}, connection))[0].t
+
+    assert run(fresh, work) == held
 
 
 def test_nothing_comes_back_where_there_is_nothing(fresh: str) -> None:
@@ -79,6 +88,40 @@ def test_a_rollback_that_takes_away_what_was_prepared_is_survived(fresh: str) ->
                     raise ZeroDivisionError
             await hot.all("SELECT 1", {}, connection)
             assert await hot.one(KEPT, {}, connection) == (1,)
+
+    run(fresh, work)
+
+
+def test_what_was_prepared_since_a_rollback_is_not_prepared_twice(fresh: str) -> None:
+    """Else its connection, lent first to whoever comes, would refuse this statement to everybody for good."""
+
+    async def work(hot: Hot) -> None:
+        async with hot.connection() as connection:
+            await hot.one("SELECT 1", {}, connection)
+            await hot.all("SELECT 3", {}, connection)
+            with pytest.raises(ZeroDivisionError):
+                async with connection.transaction():
+                    raise ZeroDivisionError
+            await hot.all("SELECT 3", {}, connection)
+            for _ in range(2):
+                assert await hot.one("SELECT 2", {}, connection) == (2,)
+                assert await hot.one("SELECT 1", {}, connection) == (1,)
+
+    run(fresh, work)
+
+
+def test_the_transaction_after_a_rollback_finds_what_it_needs(fresh: str) -> None:
+    async def work(hot: Hot) -> None:
+        async with hot.transaction() as connection:
+            await hot.one("SELECT 1", {}, connection)
+            await hot.all("SELECT 3", {}, connection)
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                async with hot.transaction():
+                    raise ZeroDivisionError
+            async with hot.transaction() as connection:
+                await hot.all("SELECT 3", {}, connection)
+                assert await hot.one("SELECT 1", {}, connection) == (1,)
 
     run(fresh, work)
 

@@ -115,7 +115,8 @@ class Listeners:
         team = str((body.get("team") or {}).get("id") or body["user"].get("team_id") or "")
         click = (body.get("trigger_id"), action.get("action_ts"), action["action_id"], user, case_id, version)
         key = ":".join(["act", team, *(str(part or "") for part in click)])
-        stored = await self.store.hot.one(CASE, {"id": case_id}) if version.isdecimal() or to else None
+        numbered = version.isdecimal() and len(version) < 10
+        stored = await self.store.hot.one(CASE, {"id": case_id}) if numbered or to else None
         if action["action_id"] == "mend_choose" and not self._chosen(name):
             stored = None
         if stored is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +18,7 @@ from bot.hot import FORGET, PROMISE, SHOWN, TOLD, UNLOCK, Slot
 from bot.slack.sender import Later, Sender, SlackRefused, closed_to_us
 from bot.store import Store
 from bot.tables import messages
+from bot.wire import as_json
 from flows.core.case import Case
 from flows.core.flow import STEP_OF
 from messages import render
@@ -116,7 +116,7 @@ class Outbox:
         ts = None if since is None else await self.sender.find(case.team, case.channel, case.thread, key, since)
         ts = ts or await self._send(case, key, payload)
         told = {
-            "key": key, "ts": ts, "shown": json.dumps(payload), "now": time.time(), "channel": case.channel,
+            "key": key, "ts": ts, "shown": as_json(payload), "now": time.time(), "channel": case.channel,
             "thread": case.thread or ts, "root_of": case.id if key.endswith(".root") else "",
             "job": slot.job if slot.last else 0, "worker": slot.worker,
         }  # fmt: skip

@@ -154,7 +154,7 @@ class Words:
         """The connection that a number of the list or a name means; a word of ours is no misspelt name."""
         known = self.settings().connections
         number = re.sub(r"[\s#.)]", "", words)
-        if number.isdecimal():
+        if number.isdecimal() and len(number) < 10:  # of more Python makes no number
             name = choices[int(number) - 1] if 0 < int(number) <= len(choices) else ""
             return name if name in known else ""
         exact = next((name for name in known if name.lower() == words.lower()), "")
