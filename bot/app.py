@@ -223,7 +223,7 @@ def _pages(store: Store, settings: Fresh, slack: SlackSide, *, by_http: bool) ->
     return [
         *(route for page in pages for route in page.routes()),
         *sign_in.routes(*pages),
-        *install_routes(slack.events if by_http else None),
+        *install_routes(slack.installing if by_http else None),
     ]
 
 

@@ -27,6 +27,11 @@ def clean(text: str) -> str:
     return SECRETS.sub("***", text)
 
 
+def shown(text: str) -> str:
+    """On one line, and without what would move a terminal's cursor or turn the direction of a text."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class Line(logging.Formatter):
     """A record as text or as JSON. The trace of an exception is redacted like the words."""
 
@@ -38,14 +43,15 @@ class Line(logging.Formatter):
         said = {
             "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
             "level": record.levelname.lower(),
-            "event": clean(record.getMessage()),
+            "event": clean(record.getMessage()).strip(),
             "logger": record.name,
         }
         trace = clean(self.formatException(record.exc_info)) if record.exc_info else ""
         if self.form == "json":
             return json.dumps({**said, **({"exception": trace} if trace else {})})
-        line = "{timestamp} [{level:8}] {event} [{logger}]".format(**said)
-        return f"{line}\n{trace}" if trace else line
+        line = shown("{timestamp} [{level:8}] {event} [{logger}]".format(**said))
+        # Of a trace every line is set in: what it quotes of a stranger's text looks like no line of ours.
+        return "\n    ".join([line, *map(shown, trace.splitlines())]) if trace else line
 
 
 def set_up(form: str = "text", level: int = logging.INFO) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from bot.settings import Settings
 from bot.slack.listeners import Listeners
 from bot.slack.sender import Sender
 from bot.store import Store
+from bot.web.signed import by_slack
 from messages import render
 
 log = logging.getLogger("mend.slack")
@@ -37,6 +39,9 @@ NO_SOCKET = frozenset(
         "account_inactive", "token_expired", "token_revoked", "forbidden_team",
     }
 )  # fmt: skip
+
+
+ASKED_FOR_TLS = re.compile(rb"(?:^|&)ssl_check=1(?:&|$)")
 
 
 class SlackError(Exception):
@@ -70,7 +75,7 @@ class SlackSide:
             client=client,
             signing_secret=self.env.slack_signing_secret or "none",
             process_before_response=True,
-            request_verification_enabled=bool(self.env.slack_signing_secret),
+            request_verification_enabled=False,  # nothing unsigned comes so far, see `events`
             # Bolt warns at every start that `authorize` replaces the token, which is what we want.
             logger=quiet,
             user_facing_authorize_error_message=render.ephemeral("not_installed", {})["text"],
@@ -156,9 +161,20 @@ class SlackSide:
         )
 
     async def events(self, request: Request) -> Response:
+        """What Slack has signed goes on to Bolt, which reads a body before it looks who sent it, and breaks at what is
+        no JSON and at a signature that is no ASCII.
+        """
         if self.http is None:
             return Response(status_code=404)
+        body = await request.body()
+        if not by_slack(request, body, self.env.slack_signing_secret):
+            # Slack looks at the certificate without signing: https://docs.slack.dev/interactivity/implementing-slash-commands/
+            return Response(status_code=200 if ASKED_FOR_TLS.search(body) else 401)
         return await self.http.handle(request)
+
+    async def installing(self, request: Request) -> Response:
+        """A person's browser at the pages of an installation."""
+        return await self.http.handle(request) if self.http else Response(status_code=404)
 
     async def connected(self) -> bool:
         if self.handler is not None:

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from bot.settings import SettingsError
 from bot.web.body import body_of
+from bot.web.line import Line, hang_up_on_the_slow
 
 log = logging.getLogger("mend.app")
 # Slack's largest payloads (a modal view) are 250 kB; anything far above is not Slack.
@@ -101,10 +102,16 @@ def web_app(
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: the signals are ours."""
+    """uvicorn without its own signal handlers: the signals are ours. So are the lines of its log, without secrets."""
 
     def __init__(self, app: Starlette) -> None:
-        super().__init__(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        quiet = {"log_config": None, "log_level": "error", "access_log": False, "server_header": False}
+        super().__init__(uvicorn.Config(app, http=Line, ws="none", lifespan="off", **quiet))  # type: ignore[arg-type]
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:  # once a second
+            hang_up_on_the_slow(self.server_state.connections)
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def]

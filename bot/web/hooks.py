@@ -143,6 +143,9 @@ class Hooks:
         key = f"desk:{told.key or hashlib.sha256(body).hexdigest()}"
         async with self.store.hot.transaction() as connection:
             row = await self.store.load(connection, case) if case else None
+            # Who has overheard a call could send it again under another number where that is not signed.
+            if told.proof and not await self.store.first_time(connection, f"desk:{told.proof}"):
+                return "known already"
             if row is None:
                 return "no case of ours"
             data = {"team": row["team"], "news": told.words}

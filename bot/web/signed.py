@@ -55,3 +55,14 @@ def _by_hub(given: str, body: bytes, secret: str) -> bool:
 def by_jira(request: Request, body: bytes, secret: str) -> bool:
     """https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks"""
     return _by_hub(request.headers.get("x-hub-signature", ""), body, secret)
+
+
+def by_slack(request: Request, body: bytes, secret: str) -> bool:
+    """HMAC-SHA-256 of version, time and body: https://docs.slack.dev/authentication/verifying-requests-from-slack/"""
+    stamp = request.headers.get("x-slack-request-timestamp", "")
+    if not secret or not (stamp.isascii() and stamp.isdigit() and len(stamp) < 20):
+        return False
+    if abs(time.time() - int(stamp)) > TOO_OLD:
+        return False
+    made = hmac.new(secret.encode(), b"v0:" + stamp.encode() + b":" + body, hashlib.sha256).hexdigest()
+    return _same(request.headers.get("x-slack-signature", ""), f"v0={made}")

@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 @dataclass(frozen=True)
 class News:
-    """Told once under `key`, or '' for the body itself. Without `case` the desk is asked whose `ticket` it is."""
+    """Told once under `key`, or '' for the body itself, and once per `proof` where `key` is not signed. Without `case` the desk is asked whose `ticket` it is."""
 
     key: str
     case: str
@@ -22,6 +22,7 @@ class News:
     status: str = ""
     comment: str = ""
     by: str = ""
+    proof: str = ""
 
     @property
     def words(self) -> dict[str, str]:

@@ -20,7 +20,7 @@ def read(raw: Any, headers: Mapping[str, str]) -> News | None:
     if not isinstance(ticket, Mapping) or not ticket.get("external_id"):
         return None
     said = part(event, "comment")
-    comment = said if said else {"body": ticket.get("comment"), "is_public": True}
+    comment = said or part(ticket, "comment") or {"body": ticket.get("comment"), "is_public": True}
     kind = str(raw.get("type") or "")
     status = "" if kind and "status" not in kind else str(event.get("current") or ticket.get("status") or "").lower()
     told = str(comment.get("body") or "") if comment.get("is_public", True) else ""
@@ -28,4 +28,5 @@ def read(raw: Any, headers: Mapping[str, str]) -> News | None:
         return None
     key = headers.get("x-zendesk-webhook-invocation-id", "")
     by = str(part(comment, "author").get("name") or "")
-    return News(key, str(ticket["external_id"])[:40], status=status, comment=told, by=by)
+    proof = headers.get("x-zendesk-webhook-signature", "")
+    return News(key, str(ticket["external_id"])[:40], status=status, comment=told, by=by, proof=proof)
