@@ -14,7 +14,9 @@ from typing import Any, Protocol, cast
 
 @dataclass(frozen=True)
 class News:
-    """Told once under `key`, or '' for the body itself, and once per `proof` where `key` is not signed. Without `case` the desk is asked whose `ticket` it is."""
+    """Told once under `key`, or '' for the body itself, and once per `proof` where `key` is not signed. Without
+    `case` the desk is asked whose `ticket` it is.
+    """
 
     key: str
     case: str
