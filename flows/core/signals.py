@@ -16,7 +16,7 @@ _STATE = re.compile(
     r"|(?:[(\[]|\bcode['\"]?\s?[:=]\s?['\"])([0-9a-z]{5})[)\]'\"]"
 )
 _NUMBER = re.compile(
-    r"\b(?:msg|error number:) ?(\d{2,5}), (?:level|state)"
+    r"\b(?:msg|error number:|sql server message) ?(\d{2,5}), (?:level|severity|state)"
     r"|\b(?:err(?:or|no)?|fehler|erreur|ошибка)(?: code)?[\s:(#\['\"]*(\d{2,5})\b( \([0-9a-z]{5}\))?"
     r"|\((\d{3,5})(?:(, ?[\"'bu])|[,)])|\bcode['\"]?\s?[:=]\s?['\"]?(\d{1,5})\b"
     r"|(?:\b|\bcode['\"]?\s?[:=]\s?['\"])(\d{6})(?: \([0-9a-z]{5}\)|:|['\"])"
