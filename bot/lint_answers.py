@@ -13,7 +13,7 @@ from flows.core.sheet import Match, Sheet
 
 # Python keeps how it reads a pattern to itself.
 READ = importlib.import_module("re._parser")
-MOST = 200
+MOST = 100
 # What stands for "any character", twice: a text counts only where both are found.
 ANY = ({"CATEGORY_DIGIT": "7", "CATEGORY_SPACE": " "}, {"CATEGORY_DIGIT": "3", "CATEGORY_SPACE": "\t"})
 LETTERS = ("q", "z")
@@ -30,11 +30,12 @@ def unreached(sheet: Sheet) -> Iterator[tuple[Sequence[str], str]]:
     for number, later in enumerate(answers):
         where = ["http", "answers", str(number)]
         before = [(place, one) for place, one in enumerate(answers[:number], 1) if _as_wide(one, later)]
-        dead = {text: place for text, alike in _texts(later.body) for place, one in before if _fits(one, text, alike)}
-        if len(dead) == len(_texts(later.body)):
+        texts = [both for both in _texts(later.body) if _fits(later, *both)]
+        dead = {both: place for both in texts for place, one in before if _fits(one, *both)}
+        if dead and len(dead) == len(texts):
             yield where, f"this answer is never reached: number {min(dead.values())} fits whatever it fits"
         else:
-            for text, place in dead.items():
+            for (text, _), place in dead.items():
                 yield [*where, "body"], f"{text!r} is never reached: number {place} fits it too, and stands before"
         for place, one in before if not dead else ():
             name = next((name for name in _names(later.status) if re.search(one.body, name, re.I)), "")
@@ -65,7 +66,7 @@ def _names(status: int | None) -> tuple[str, ...]:
 
 
 def _texts(pattern: str) -> list[tuple[str, str]]:
-    """The shortest texts that a pattern fits, one for each of its branches, each written in two ways."""
+    """The shortest texts that a pattern fits, one for each of its branches, each in two ways."""
     parsed = READ.parse(pattern, re.I)
     return list(dict.fromkeys(zip(_written(parsed, 0), _written(parsed, 1), strict=True)))
 
@@ -85,7 +86,7 @@ def _part(kind: str, given: Any, way: int) -> list[str]:
         return _written(given[3], way)
     if kind in ("MAX_REPEAT", "MIN_REPEAT"):
         least, _, inner = given
-        return [text * least for text in _written(inner, way)] if least else [""]
+        return [text * min(least, MOST) for text in _written(inner, way)] if least else [""]
     if kind == "IN":
         return [_one_of(given, way)]
     return [LETTERS[way]] if kind in ("ANY", "NOT_LITERAL") else [""]
