@@ -103,6 +103,25 @@ def connectors(
     raise typer.Exit(run(json_, schema))
 
 
+@app.command("import", epilog="Example: mend import --platform stitch --token-env STITCH_TOKEN --write")
+def import_(
+    platform: Annotated[str, typer.Option(help="stitch, airbyte or fivetran, where mend.yml names none yet.")] = "",
+    token_env: Annotated[str, typer.Option(help="The environment variable that holds the platform's token.")] = "",
+    base_url: Annotated[str, typer.Option(help="The address of its API, where it is not the platform's own.")] = "",
+    write: Annotated[bool, typer.Option("--write", help="Add them to mend.yml instead of printing them.")] = False,
+    config: Config = None,
+) -> None:
+    """Print the connections that your pipeline platform knows and mend.yml lacks.
+
+    As YAML on standard output; what to see to, on standard error. Secrets become references to environment variables:
+    no platform shows them. Tokens: Stitch's API token, Airbyte's CLIENT_ID:CLIENT_SECRET, Fivetran's
+    KEY:SECRET.
+    """
+    from bot.cli.importing.command import run
+
+    raise typer.Exit(run(platform, token_env, base_url, write, config))
+
+
 @app.command(epilog="Example: mend docs hubspot")
 def docs(connector: Annotated[str, typer.Argument(help="A connector, for example hubspot.")]) -> None:
     """Print what a connector needs, step by step.

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from bot.platforms.api import Refused, answered, only
-from bot.platforms.base import Job, JobState, LastCheck, Paused, PlatformError, Source, moment
-from bot.platforms.nested import lacking, nested
+from bot.platforms.base import Job, JobState, LastCheck, Listed, Paused, PlatformError, Shown, Source, Stream, moment
+from bot.platforms.nested import hidden, lacking, nested
 
 # Self-managed: https://HOST/api/public/v1
 BASE = "https://api.airbyte.com/v1"
@@ -34,16 +34,33 @@ class Airbyte:
     client: str = field(repr=False)
     secret: str = field(repr=False)
     base_url: str = BASE
+    # Connections with their sources, by id, as `sources` listed them.
+    _told: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, wanted: str) -> Source:
         """A connection by its id or name. It is of the kind of its source."""
         same = [
-            c for c in _listed(self._ask) if wanted.lower() in (str(c.get("connectionId")), str(c.get("name")).lower())
+            c
+            for c in _pages(self._ask, "connections")
+            if wanted.lower() in (str(c.get("connectionId")), str(c.get("name")).lower())
         ]
         known = only(self.name, wanted, same)
-        source = self._ask("GET", f"/sources/{quote(str(known.get('sourceId')), safe='')}")
-        kind = str(source.get("sourceType") or "")
-        return Source(str(known["connectionId"]), str(known.get("name")), "source-" + kind.removeprefix("source-"))
+        return _listed(known, self._ask("GET", f"/sources/{quote(str(known.get('sourceId')), safe='')}"))
+
+    def sources(self) -> list[Listed]:
+        """Its connections; what they read from is listed beside them. `deprecated` is a deleted one."""
+        of = {str(one.get("sourceId")): one for one in _pages(self._ask, "sources")}
+        for known in _pages(self._ask, "connections"):
+            if known.get("status") != "deprecated":
+                self._told[str(known.get("connectionId"))] = (known, of.get(str(known.get("sourceId"))) or {})
+        return [_listed(known, source) for known, source in self._told.values()]
+
+    def shown(self, source: str) -> Shown:
+        """By what `sources` told: no request more. Secrets are asterisks."""
+        known, read = self._told[source]
+        settings = read.get("configuration")
+        settings = settings if isinstance(settings, dict) else {}
+        return Shown(settings, hidden(settings), _streams(known))
 
     def send(self, source: str, values: Mapping[str, str]) -> LastCheck | None:
         """What is sent is merged into the configuration of the connection's source.
@@ -80,7 +97,7 @@ class Airbyte:
                 raise
 
     def check(self) -> str:
-        return f"Airbyte answers, {len(_listed(self._ask))} connections"
+        return f"Airbyte answers, {len(_pages(self._ask, 'connections'))} connections"
 
     @cached_property
     def _ask(self) -> _Ask:
@@ -100,15 +117,29 @@ class _Ask:
         return answered(Airbyte.name, method, self.base_url + path, headers, **more)
 
 
-def _listed(ask: _Ask) -> list[dict[str, Any]]:
-    """Every connection that the application may see, page by page."""
+def _pages(ask: _Ask, what: str) -> list[dict[str, Any]]:
+    """Every connection or source that the application may see."""
     found: list[dict[str, Any]] = []
     for page in range(PAGES):
-        part = ask("GET", f"/connections?limit={PER_PAGE}&offset={page * PER_PAGE}").get("data") or []
-        found += part
+        part = ask("GET", f"/{what}?limit={PER_PAGE}&offset={page * PER_PAGE}").get("data") or []
+        found += [one for one in part if isinstance(one, dict)]
         if len(part) < PER_PAGE:
             break
     return found
+
+
+def _listed(known: dict[str, Any], source: dict[str, Any]) -> Listed:
+    id_, name, kind = str(known.get("connectionId")), str(known.get("name")), str(source.get("sourceType") or "")
+    paused = PAUSED.get(str(known.get("status")), "")
+    return Listed(id_, name, "source-" + kind.removeprefix("source-"), (name,), paused)
+
+
+def _streams(known: dict[str, Any]) -> tuple[Stream, ...] | None:
+    """Those that a connection copies. How a source's log is read, its configuration says for all of them."""
+    configured = known.get("configurations")
+    listed = configured.get("streams") if isinstance(configured, dict) else None
+    rows = [one for one in listed or [] if isinstance(one, dict)]
+    return tuple(Stream(str(s.get("name") or ""), str(s.get("namespace") or "")) for s in rows) if rows else None
 
 
 def make(token: str, region: str, base_url: str) -> Airbyte:

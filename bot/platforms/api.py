@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import requests
 
@@ -11,6 +11,7 @@ from bot.drivers.http import agent
 from bot.platforms.base import Kind, PlatformError
 
 LIMIT = 20
+Found = TypeVar("Found")
 
 
 class Refused(PlatformError):
@@ -66,9 +67,9 @@ def refused(platform: str, status: int, what: str, *, token: bool, code: str = "
     return Refused(kind, f"{platform} {text}", status, code)
 
 
-def only(platform: str, wanted: str, same: list[dict[str, Any]]) -> dict[str, Any]:
+def only(platform: str, wanted: str, same: Sequence[Found], things: str = "connections") -> Found:
     """The one that is meant."""
     if len(same) == 1:
         return same[0]
-    why = f"{len(same)} connections are called {wanted}" if same else f"no connection is called {wanted}"
+    why = f"{len(same)} {things} are called {wanted}" if same else f"no {things.removesuffix('s')} is called {wanted}"
     raise PlatformError("config", f"in {platform} {why}: name its id as platform_source in mend.yml")

@@ -26,6 +26,30 @@ class LastCheck:
     said: str = ""
 
 
+@dataclass(frozen=True)
+class Stream:
+    """A table or resource that the platform copies. `place` is its schema or database; `log`: by the source's log."""
+
+    name: str
+    place: str = ""
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a platform shows of a source's set-up.
+
+    `settings` are its own, objects within objects; what is hidden there counts for nothing. `held` are the credentials
+    that it keeps, by its own names, dots leading inward. `streams` are those that were selected; None: not told, and
+    `doubt` may say why.
+    """
+
+    settings: Mapping[str, Any]
+    held: frozenset[str] = frozenset()
+    streams: tuple[Stream, ...] | None = None
+    doubt: str = ""
+
+
 JobState = Literal["none", "running", "good", "bad"]
 # Who stopped a source from running by itself.
 Paused = Literal["", "somebody", "platform"]
@@ -47,6 +71,17 @@ class Job:
     said: str = ""
     paused: Paused = ""
     next_at: float = 0.0
+
+
+@dataclass(frozen=True)
+class Listed(Source):
+    """One of all sources. `names` are those that `find` knows it by, beside its id."""
+
+    names: tuple[str, ...] = ()
+    paused: Paused = ""
+
+    def called(self, wanted: str) -> bool:
+        return wanted == self.id or wanted.lower() in (name.lower() for name in self.names)
 
 
 Kind = Literal["down", "auth", "rate", "config"]
@@ -71,6 +106,18 @@ class Platform(Protocol):
 
     def find(self, wanted: str) -> Source:
         """The source with this id or name."""
+
+    def sources(self) -> list[Listed]:
+        """Every source that was not deleted, paused ones too.
+
+        Stitch: all in one answer, and no limit (https://www.stitchdata.com/docs/developers/stitch-connect/api).
+        Airbyte: connections, and the sources that they read, by pages of at most 100, each counted from `offset`.
+        Fivetran: by pages of at most 1,000, each naming the `cursor` of the next; 500 requests an hour on a trial,
+        20,000 else.
+        """
+
+    def shown(self, source: str) -> Shown:
+        """What the platform shows of one of `sources`: at most two requests."""
 
     def last_job(self, source: str) -> Job:
         """How the newest run of the source ended."""

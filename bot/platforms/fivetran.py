@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from bot.platforms.api import Refused, answered, only
-from bot.platforms.base import Job, LastCheck, PlatformError, Source, moment
-from bot.platforms.nested import lacking, nested
+from bot.platforms.base import Job, LastCheck, Listed, PlatformError, Shown, Source, Stream, moment
+from bot.platforms.nested import hidden, lacking, nested
 
 BASE = "https://api.fivetran.com"
+PAGES, PER_PAGE = 50, 1000
 # Setup tests sign in at the source while the caller waits.
 TEST_LIMIT = 90
 
@@ -27,6 +28,8 @@ class Fivetran:
     key: str = field(repr=False)
     secret: str = field(repr=False)
     base_url: str = BASE
+    # Rows of a list, by id, as `sources` saw them.
+    _told: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, wanted: str) -> Source:
         """By its id, or by the name of the schema that it fills."""
@@ -35,10 +38,27 @@ class Fivetran:
         except Refused as error:
             if error.status not in (400, 404):  # no id at all, or none of theirs
                 raise
-            listed = self._call("GET", f"/v1/connections?schema={quote(wanted, safe='')}&limit=100")
-            same = [one for one in listed.get("items") or [] if str(one.get("schema")).split(".")[0] == wanted]
-            known = only(self.name, wanted, same)
-        return Source(str(known["id"]), str(known.get("schema") or wanted), str(known.get("service")))
+            listed = self._pages(f"schema={quote(wanted, safe='')}&limit=100")
+            known = only(self.name, wanted, [one for one in listed if _schema(one) == wanted])
+        return _listed(known)
+
+    def sources(self) -> list[Listed]:
+        rows = self._pages(f"limit={PER_PAGE}")
+        self._told.update({str(one["id"]): one for one in rows})
+        return [_listed(one) for one in rows]
+
+    def shown(self, source: str) -> Shown:
+        """Secrets are asterisks. The schema config is one request, with every table; some connectors have none."""
+        path = f"/v1/connections/{quote(source, safe='')}"
+        known = self._told.get(source) or {}
+        if not known.get("config"):  # the documentation leaves open whether the list has it
+            known = self._call("GET", path)
+        config = known.get("config") or {}
+        try:
+            streams, doubt = streams_of(self._call("GET", path + "/schemas").get("schemas")), ""
+        except Refused as error:
+            streams, doubt = None, "" if error.status in (400, 404) else str(error)
+        return Shown(config, hidden(config), streams, doubt)
 
     def send(self, source: str, values: Mapping[str, str]) -> LastCheck | None:
         """Only what the connection has already is replaced: by another kind of credential it would not sign in.
@@ -91,11 +111,49 @@ class Fivetran:
         self._call("GET", "/v1/connections?limit=1")
         return "Fivetran answers"
 
+    def _pages(self, query: str) -> list[dict[str, Any]]:
+        """https://fivetran.com/docs/rest-api/pagination"""
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        for _ in range(PAGES):
+            part = self._call("GET", f"/v1/connections?{query}{cursor}")
+            found += [one for one in part.get("items") or [] if isinstance(one, dict) and one.get("id")]
+            if not part.get("next_cursor"):
+                break
+            cursor = f"&cursor={quote(str(part['next_cursor']), safe='')}"
+        return found
+
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         headers, auth = {"Accept": "application/json;version=2"}, (self.key, self.secret)
         body = answered(self.name, method, self.base_url + path, headers, auth=auth, **more)
         data = body.get("data")
         return data if isinstance(data, dict) else {}
+
+
+def _schema(row: Mapping[str, Any]) -> str:
+    """What it fills; of some connectors `schema.table`."""
+    return str(row.get("schema")).split(".")[0]
+
+
+def _listed(row: Mapping[str, Any]) -> Listed:
+    name, paused = _schema(row), "somebody" if row.get("paused") else ""
+    return Listed(str(row["id"]), name, str(row.get("service")), (name,), paused)  # type: ignore[arg-type]
+
+
+def streams_of(schemas: Any) -> tuple[Stream, ...] | None:
+    """Those that are enabled, in schemas that are.
+
+    https://fivetran.com/docs/rest-api/api-reference/connection-schema/connection-schema-config
+    """
+    if not isinstance(schemas, dict):
+        return None
+    on = {place: one for place, one in schemas.items() if isinstance(one, dict) and one.get("enabled")}
+    return tuple(
+        Stream(str(name), str(place))
+        for place, one in on.items()
+        for name, table in (one.get("tables") or {}).items()
+        if isinstance(table, dict) and table.get("enabled")
+    )
 
 
 def _tested(tests: Any) -> LastCheck:

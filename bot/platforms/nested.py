@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+# What Airbyte and Fivetran show in place of a secret.
+HIDDEN = re.compile(r"\*{4,}")
 
 
 def nested(values: Mapping[str, str]) -> dict[str, Any]:
@@ -31,3 +35,17 @@ def lacking(there: Any, names: Mapping[str, str]) -> str:
         if place is None or renewed:
             return name
     return ""
+
+
+def flat(there: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """{"credentials": {"token": "x"}} as ("credentials.token", "x")."""
+    for name, value in there.items() if isinstance(there, dict) else ():
+        if isinstance(value, dict):
+            yield from flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def hidden(there: Any) -> frozenset[str]:
+    """The names of what is there and not shown."""
+    return frozenset(name for name, value in flat(there) if isinstance(value, str) and HIDDEN.search(value))

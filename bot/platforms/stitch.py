@@ -6,10 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import quote
 
-from bot.platforms.api import Refused, ask, no_json, refused
-from bot.platforms.base import Job, LastCheck, PlatformError, Source
-from bot.platforms.stitch_jobs import newest
+from bot.platforms.api import Refused, ask, no_json, only, refused
+from bot.platforms.base import Job, LastCheck, Listed, PlatformError, Shown, Source
+from bot.platforms.stitch_jobs import newest, paused_by
+from bot.platforms.stitch_shown import shown_of
 
 BASE = "https://api.stitchdata.com"
 # Extractions and loads may be asked for 30 times in ten minutes by all of an account together: short of that, what was
@@ -30,15 +32,23 @@ class Stitch:
     _told: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def find(self, wanted: str) -> Source:
+        listed = self.sources()
+        same = [s for s in listed if s.id == wanted] or [s for s in listed if s.called(wanted)]
+        return only(self.name, wanted, same, "sources")
+
+    def sources(self) -> list[Listed]:
         live = self._sources()
         self._told.update({str(s.get("id")): s for s in live})
-        same = [s for s in live if str(s.get("id")) == wanted] or [
-            s for s in live if wanted.lower() in (str(s.get(k) or "").lower() for k in ("name", "display_name"))
-        ]
-        if len(same) != 1:
-            why = f"{len(same)} sources are called {wanted}" if same else f"no source is called {wanted}"
-            raise PlatformError("config", f"in Stitch {why}: name its id as platform_source in mend.yml")
-        return Source(str(same[0]["id"]), str(same[0].get("display_name") or wanted), str(same[0].get("type")))
+        return [_listed(one) for one in live]
+
+    def shown(self, source: str) -> Shown:
+        """Its selected streams are one request more; a source that is new, or is pushed to, has none."""
+        place = f"/v4/sources/{quote(source, safe='')}"
+        known = self._told.get(source) or self._call("GET", place)
+        try:
+            return shown_of(known, self._call("GET", f"{place}/streams"))
+        except Refused as error:
+            return shown_of(known, None, "" if error.status in (400, 404) else str(error))
 
     def send(self, source: str, values: Mapping[str, str]) -> None:
         """Property values are strings, and those that are left out stay as they are."""
@@ -77,7 +87,8 @@ class Stitch:
     def _sources(self) -> list[dict[str, Any]]:
         """Those that were not deleted."""
         raw = self._call("GET", "/v4/sources")
-        return [s for s in raw if isinstance(s, dict) and not s.get("deleted_at")] if isinstance(raw, list) else []
+        rows = [s for s in raw if isinstance(s, dict) and s.get("id")] if isinstance(raw, list) else []
+        return [s for s in rows if not s.get("deleted_at")]
 
     def _page(self, path: str) -> Any:
         account = (self.base_url, self.token)
@@ -96,6 +107,13 @@ class Stitch:
         if body is None:
             raise no_json(self.name)
         return body
+
+
+def _listed(row: Mapping[str, Any]) -> Listed:
+    """The name that people gave it first: the other is that of a schema, and stays when the first is changed."""
+    names = [str(row[key]) for key in ("display_name", "name") if row.get(key)]
+    name = names[0] if names else str(row["id"])
+    return Listed(str(row["id"]), name, str(row.get("type")), tuple(names), paused_by(row))
 
 
 def _code(body: Any) -> str:

@@ -16,8 +16,10 @@ Row = Mapping[str, Any]
 def newest(source: Row, call: Call) -> Job:
     """The last run of a source: its extraction, and where that was good, whether the destination took the rows."""
     client, schedule = source.get("stitch_client_id"), source.get("schedule")
-    paused: Paused = "platform" if source.get("system_paused_at") else "somebody" if source.get("paused_at") else ""
-    more: dict[str, Any] = {"paused": paused, "next_at": moment(schedule.get("next_fire_time")) if schedule else 0.0}
+    more: dict[str, Any] = {
+        "paused": paused_by(source),
+        "next_at": moment(schedule.get("next_fire_time")) if schedule else 0.0,
+    }
     ran = next((one for one in _pages(f"/v4/{client}/extractions", call) if one.get("source_id") == source["id"]), None)
     if ran is None:
         return Job("", "none", **more)
@@ -32,6 +34,10 @@ def newest(source: Row, call: Call) -> Job:
     if refused:
         return Job(name, "bad", part="loading", said=_of_load(refused), **more)
     return Job(name, "good", **more)
+
+
+def paused_by(source: Row) -> Paused:
+    return "platform" if source.get("system_paused_at") else "somebody" if source.get("paused_at") else ""
 
 
 def _failure(ran: Row) -> str:

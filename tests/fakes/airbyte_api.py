@@ -27,6 +27,21 @@ class AirbyteApi:
         self.jobs: list[dict[str, Any]] = []
         self.configuration: dict[str, Any] = {"host": "db", "username": "stitch", "password": "old"}
         self.patched: list[dict[str, Any]] = []
+        self.others: list[dict[str, Any]] = []
+
+    def add(
+        self, name: str, kind: str, configuration: dict[str, Any], *streams: tuple[str, str], status: str = "active"
+    ) -> str:
+        """A connection with a source of its own; streams are namespace and name."""
+        source, made = f"5555-{len(self.others)}", self._connection(f"4444-{len(self.others)}", name)
+        listed = [
+            {"name": stream, "namespace": place or None, "syncMode": "full_refresh_overwrite"}
+            for place, stream in streams
+        ]
+        self.connections.append({**made, "sourceId": source, "status": status, "configurations": {"streams": listed}})
+        self.others.append({"sourceId": source, "name": name, "sourceType": kind, "workspaceId": "w", "definitionId": "x",
+                            "createdAt": 1700000000, "configuration": _masked(configuration)})  # fmt: skip
+        return str(made["connectionId"])
 
     def source(self) -> dict[str, Any]:
         return {"sourceId": SOURCE, "name": "Shop", "sourceType": "postgres", "workspaceId": "w",
@@ -42,7 +57,7 @@ class AirbyteApi:
 
 
 def _masked(part: dict[str, Any]) -> dict[str, Any]:
-    hidden = ("password", "access_token", "api_key")
+    hidden = ("password", "access_token", "api_key", "ssh_key", "client_secret", "private_key", "ca_certificate")
     return {name: _masked(value) if isinstance(value, dict) else "**********" if name in hidden else value
             for name, value in part.items()}  # fmt: skip
 
@@ -67,6 +82,10 @@ class Handler(Quiet):
         if parts == ["v1", "connections"]:
             first, most = int(asked.get("offset", 0)), int(asked.get("limit", 20))
             return self.say(200, {"data": self.state.connections[first : first + most], "next": "", "previous": ""})
+        if parts == ["v1", "sources"]:
+            first, most = int(asked.get("offset", 0)), min(int(asked.get("limit", 20)), 100)
+            rows = [self.state.source(), *self.state.others]
+            return self.say(200, {"data": rows[first : first + most], "next": "", "previous": ""})
         if parts[:2] == ["v1", "connections"]:
             found = next((c for c in self.state.connections if c["connectionId"] == parts[2]), None)
             return self.say(200, found) if found else self.say(404, {"title": "resource-not-found"})

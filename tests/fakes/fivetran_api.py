@@ -29,6 +29,10 @@ class FivetranApi:
                        "is_historical_sync": False, "tasks": [], "warnings": []},
         }  # fmt: skip
         self.synced: list[Any] = []
+        # More connections, and what is selected of each.
+        self.others: list[dict[str, Any]] = []
+        self.schemas: dict[str, dict[str, dict[str, bool]]] = {}
+        self.per_page, self.got = 1000, list[str]()
         self.config: dict[str, Any] = {"host": "db", "user": "stitch", "password": "old"}
         self.patched: list[dict[str, Any]] = []
         # What the setup tests find: each a title, a status and a message.
@@ -36,6 +40,24 @@ class FivetranApi:
         self.slow = 0.0
         # Whether the source lets this configuration in; unset: `tests` stand as they are.
         self.accepts: Callable[[dict[str, Any]], bool] | None = None
+
+    def add(self, number: str, service: str, schema: str, config: dict[str, Any], **more: Any) -> None:
+        self.others.append({**self.shop, "id": number, "service": service, "schema": schema, "config": config, **more})
+
+    def page(self, asked: dict[str, list[str]]) -> dict[str, Any]:
+        """Without the config of each, which the documentation of the list leaves open."""
+        wanted = asked.get("schema", [""])[0]
+        rows = [one for one in (self.shop, *self.others) if wanted in ("", one["schema"])]
+        first, most = int(asked.get("cursor", ["0"])[0]), min(int(asked.get("limit", ["100"])[0]), self.per_page)
+        items = [{name: value for name, value in one.items() if name != "config"} for one in rows[first : first + most]]
+        return {"items": items, **({"next_cursor": str(first + most)} if first + most < len(rows) else {})}
+
+    def selected(self, number: str) -> dict[str, Any]:
+        return {"schema_change_handling": "ALLOW_ALL", "enable_new_by_default": True, "schemas": {
+            place: {"name_in_destination": place, "enabled": any(tables.values()), "tables": {
+                name: {"name_in_destination": name, "enabled": on, "columns": {}, "supports_columns_config": True,
+                       "enabled_patch_settings": {"allowed": True}} for name, on in tables.items()}}
+            for place, tables in self.schemas[number].items()}}  # fmt: skip
 
     def tested(self) -> dict[str, Any]:
         if self.accepts is not None:
@@ -73,9 +95,14 @@ class Handler(Quiet):
         if url.path == f"/v1/connections/{SHOP}":
             return self.say(200, {"code": "Success", "data": self.state.shop})
         if url.path == "/v1/connections":
-            wanted = parse_qs(url.query).get("schema", ["shop"])[0]
-            items = [self.state.shop] if wanted == "shop" else []
-            return self.say(200, {"code": "Success", "data": {"items": items, "next_cursor": None}})
+            self.state.got.append(self.path)
+            return self.say(200, {"code": "Success", "data": self.state.page(parse_qs(url.query))})
+        number, _, rest = url.path.removeprefix("/v1/connections/").partition("/")
+        other = next((one for one in self.state.others if one["id"] == number), None)
+        if rest == "schemas" and number in self.state.schemas:
+            return self.say(200, {"code": "Success", "data": self.state.selected(number)})
+        if other and not rest:
+            return self.say(200, {"code": "Success", "data": other})
         self.say(404, {"code": "NotFound_Connection", "message": "Cannot find connection"})
 
     def do_PATCH(self) -> None:

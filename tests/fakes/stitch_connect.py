@@ -1,7 +1,7 @@
 """Stitch's Connect API as its documentation describes it, over real HTTP.
 
 https://www.stitchdata.com/docs/developers/stitch-connect/api : sources, the update of a source, its last connection
-check, extractions and loads by pages, starting a job, and the shapes of its errors. Values of credential properties are never returned.
+check, its streams, extractions and loads by pages, starting a job, and the shapes of its errors. Values of credential properties are never returned.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class StitchConnect:
         self.loads: list[dict[str, Any]] = []
         self.started: list[int] = []
         self.got: list[str] = []
+        self.streams: dict[int, list[dict[str, Any]]] = {}
         self.per_page = 100
         # How a job that was started ends; None: it goes on.
         self.ends: str | None = ""
@@ -49,6 +50,15 @@ class StitchConnect:
         }  # fmt: skip
         self.secrets[number] = {}
         self._checked(number, good=False)
+
+    def stream(self, number: int, name: str, place: str = "", *, selected: bool = True, log: bool = False) -> None:
+        """Of a database with `place`: its schema."""
+        way = {"replication-method": "LOG_BASED" if log else "INCREMENTAL"} if selected else {}
+        about = {"database-name": "db", "schema-name": place, "is-view": False, "row-count": 3} if place else {}
+        self.streams.setdefault(number, []).append({
+            "stream_id": 7000 + len(self.streams.get(number, [])), "stream_name": name, "selected": selected or None,
+            "tap_stream_id": f"db-{place}-{name}" if place else name, "metadata": {"selected": selected or None, **about, **way},
+        })  # fmt: skip
 
     def update(self, number: int, sent: dict[str, Any]) -> tuple[int, Any]:
         source = self.sources[number]
@@ -145,6 +155,8 @@ class Handler(Quiet):
             return self.say(404, {"status": "NOT FOUND"})
         if parts[3:] == ["last-connection-check"] and sent is None:
             return self.say(200, self.state.look(number))
+        if parts[3:] == ["streams"] and sent is None:
+            return self.say(200, self.state.streams.get(number, []))
         if parts[3:]:
             return self.say(404, {"status": "NOT FOUND"})
         return self.say(*(self.state.update(number, sent) if sent is not None else (200, self.state.sources[number])))
