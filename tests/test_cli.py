@@ -47,7 +47,7 @@ DIAGNOSIS = {
     "waiting_helps",
     "matched",
 }
-COMMANDS = ["serve", "try", "check", "diagnose", "doctor", "lint", "connectors", "graph", "manifest", "new"]
+COMMANDS = ["serve", "try", "check", "diagnose", "doctor", "lint", "connectors", "graph", "manifest", "import", "new"]
 
 
 @dataclass

@@ -101,6 +101,8 @@ class Handler(Quiet):
         other = next((one for one in self.state.others if one["id"] == number), None)
         if rest == "schemas" and number in self.state.schemas:
             return self.say(200, {"code": "Success", "data": self.state.selected(number)})
+        if other and self.state.mood == "no details":
+            return self.say(500, {"code": "ServerError", "message": "Something went wrong"})
         if other and not rest:
             return self.say(200, {"code": "Success", "data": other})
         self.say(404, {"code": "NotFound_Connection", "message": "Cannot find connection"})

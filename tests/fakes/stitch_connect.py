@@ -6,6 +6,7 @@ check, its streams, extractions and loads by pages, starting a job, and the shap
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class StitchConnect:
         self.loads: list[dict[str, Any]] = []
         self.started: list[int] = []
         self.got: list[str] = []
+        self.slow = 0.0
         self.streams: dict[int, list[dict[str, Any]]] = {}
         self.per_page = 100
         # How a job that was started ends; None: it goes on.
@@ -149,6 +151,7 @@ class Handler(Quiet):
         if parts[:2] == ["v4", "555"] and parts[2:] in (["extractions"], ["loads"]):
             return self.say(*self.state.page(parts[2], int(query.removeprefix("page=") or 1)))
         if parts == ["v4", "sources"] and sent is None:
+            time.sleep(self.state.slow)
             return self.say(200, list(self.state.sources.values()))
         number = int(parts[2]) if len(parts) > 2 and parts[2].isdecimal() else 0
         if parts[:2] != ["v4", "sources"] or number not in self.state.sources:

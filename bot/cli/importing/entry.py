@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.cli.importing.meanings import DATABASES, log_of, names_of, tls_of, tunnel_of
+from bot.cli.importing.meanings import DATABASES, IMPLIED, log_of, names_of, tls_of, tunnel_of
 from bot.cli.importing.names import variable
 from bot.cli.importing.tables import tables_of
 from bot.cli.importing.values import fitted, flattened, printable
@@ -44,7 +44,7 @@ class Made:
             made.notes.append(f"{'paused' if listed.paused == 'somebody' else 'stopped'} in {self.platform}")
         if len(known) > 1:
             made.notes.append(f"it may be {' or '.join(sheet.key for sheet in known[1:])} too")
-        self._settings(made, one, flat)
+        self._settings(made, one, {**flat, **IMPLIED.get(listed.type, {})})
         self._secrets(made, one, shown.held, listed.id)
         self._tunnel(made, one, flat, listed.id)
         self._tables(made, one, shown, flat)

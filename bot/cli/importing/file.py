@@ -25,6 +25,7 @@ def added(text: str, entries: Sequence[Entry], above: Sequence[str], platform: s
     Raises SettingsError where that would change anything else: what was there before is compared.
     """
     new = text if not text or text.endswith("\n") else text + "\n"
+    before = _read(text)
     node = _connections(text)
     if node is None:
         lines = ["connections:", *(STEP + line for line in above), *written(entries)]
@@ -33,7 +34,7 @@ def added(text: str, entries: Sequence[Entry], above: Sequence[str], platform: s
         new = _within(new, node, entries, above)
     if platform:
         new += platform + "\n"
-    before, after = _read(text), _read(new)
+    after = _read(new)
     wanted = {**(before.get("connections") or {}), **{one.name: one.body for one in entries}}
     rest = {
         key: value for key, value in after.items() if key not in ("connections", *(["platform"] if platform else []))

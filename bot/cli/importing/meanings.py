@@ -23,13 +23,39 @@ CALLED: dict[str, dict[str, tuple[str, ...]]] = {
     "dynamodb": {"region": ("region_name", "aws_region_code"), "endpoint_url": ("endpoint",)},
     "s3": {"region": ("region_name",), "endpoint_url": ("endpoint",)},
     "bigquery": {"project": ("project_id",), "dataset": ("dataset_id", "data_set_name")},
-    "sftp": {"path": ("folder_path",)},
+    "sftp": {"path": ("folder_path", "prefix")},
+    "chargebee": {"site": ("sub_domain",)},
+    "facebook_ads": {"account_id": ("account_ids", "accounts")},
+    "gitlab": {"host": ("api_url", "custom_base_url")},
+    "google_ads": {"customer_id": ("accounts",)},
+    "google_analytics_4": {"property_id": ("property_ids", "properties")},
+    "google_search_console": {"site": ("site_urls",)},
+    "google_sheets": {"spreadsheet_id": ("sheet_id",)},
+    "intercom": {"region": ("data_region",)},
+    "iterable": {"region": ("account_region",)},
+    "linkedin_ads": {"account_id": ("account_ids", "accounts")},
+    "marketo": {"munchkin": ("endpoint",)},
+    "mixpanel": {"username": ("service_account_username",)},
+    "netsuite": {"account_id": ("account",)},
+    "pardot": {"business_unit_id": ("pardot_business_unit_id",)},
+    "pinterest_ads": {"ad_account_id": ("account_id", "advertisers")},
+    "pipedrive": {"company": ("domain",)},
+    "salesforce": {"instance_url": ("base_url",)},
+    "snapchat_ads": {"ad_account_id": ("ad_account_ids", "accounts")},
+    "tiktok_ads": {"advertiser_id": ("accounts",)},
+    "x_ads": {"account_id": ("accounts",)},
     "zendesk": {"subdomain": ("domain",)},
 }
 # What one platform means by a name that another uses for something else.
 ELSE: dict[tuple[str, str], dict[str, tuple[str, ...]]] = {
     # The database in which the user was created.
     ("stitch", "mongodb"): {"auth_source": ("database",), "database": ()},
+}
+# What a type says by itself.
+IMPLIED: dict[str, dict[str, str]] = {
+    "stripe_test": {"environment": "test"},
+    "braintree_sandbox": {"environment": "sandbox"},
+    "pardot_sandbox": {"environment": "demo"},
 }
 # Airbyte's ways of TLS by their path, and what Mend calls the same.
 TLS = {

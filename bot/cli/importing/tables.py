@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bot.cli.importing.meanings import OBJECTS
 from bot.cli.importing.values import printable
+from bot.cli.text import counted
 from bot.platforms.base import Stream
 from flows.core.sheet import Sheet
 
@@ -25,7 +26,7 @@ def tables_of(known: Sheet, streams: Sequence[Stream]) -> tuple[list[str], str]:
     if len(tables) > MOST:
         return [], f"{len(tables)} tables are selected: name those that matter as tables"
     left = len(set(streams)) - len(tables)
-    return tables, f"{left} of the selected tables are left out: their names cannot be written here" if left else ""
+    return tables, f"{counted(left, 'selected table')} left out: mend.yml cannot name it so" if left else ""
 
 
 def _resources(known: Sheet, streams: Sequence[Stream]) -> tuple[list[str], str]:
@@ -38,9 +39,9 @@ def _resources(known: Sheet, streams: Sequence[Stream]) -> tuple[list[str], str]
         found |= {one.name for one in streams if _bare(one.name) not in ours and re.fullmatch(r"\w{1,80}", one.name)}
     tables = sorted(found - {""})
     if not tables:
-        return [], "none of its selected streams is one that Mend has a check for: all that it has are looked at"
+        return [], "Mend has a check for none of its selected streams, and looks at all that it knows"
     left = len({_bare(one.name) for one in streams}) - len(tables)
-    return tables, f"{left} of its selected streams have no check of their own in Mend" if left > 0 else ""
+    return tables, f"{counted(left, 'selected stream')} without a check in Mend" if left > 0 else ""
 
 
 def _bare(name: str) -> str:

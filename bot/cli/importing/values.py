@@ -25,6 +25,8 @@ def flattened(driver: str, shown: Mapping[str, Any]) -> dict[str, Any]:
     """Its plain values by their paths. Yes and no stay what they are: no field of a sheet takes them."""
     plain: dict[str, Any] = {}
     for path, value in flat(shown):
+        if isinstance(value, list) and len(value) == 1:  # one account of those that were chosen
+            value = value[0]
         if isinstance(value, bool | int) or (isinstance(value, str) and value and not HIDDEN.search(value)):
             plain[path] = value
     return {**plain, **_member(shown, plain)} if driver == "mongodb" else plain
@@ -52,11 +54,22 @@ def fitted(known: Sheet, field: Field, value: Any) -> str | int | None:
     said = str(value)
     if field.choices:
         return next((key for key, host in field.choices.items() if said.lower() in (key, host.lower())), None)
-    tries = (said, _within(known, field.name, said), said.replace("-", ""))
+    tries = (
+        said if said == "/" else said.rstrip("/"),
+        _within(known, field.name, said),
+        said.replace("-", ""),
+        _inner(said),
+    )
     fits = next((one for one in tries if one and (not field.pattern or re.fullmatch(field.pattern, one))), None)
     if field.name == "port":
         return int(fits) if fits and fits.isdecimal() and 0 < int(fits) < 65536 else None
     return fits
+
+
+def _inner(said: str) -> str:
+    """`123` of properties/123 and act_123, and what stands in the address of a Google sheet."""
+    found = re.fullmatch(r"(?:properties/|act_)(\d+)|https://docs\.google\.com/spreadsheets/d/([\w-]+).*", said)
+    return next((part for part in found.groups() if part), "") if found else ""
 
 
 def _within(known: Sheet, field: str, said: str) -> str:
