@@ -143,7 +143,7 @@ def _listed(row: Mapping[str, Any]) -> Listed:
 def streams_of(schemas: Any) -> tuple[Stream, ...] | None:
     """Those that are enabled, in schemas that are.
 
-    https://fivetran.com/docs/rest-api/api-reference/connection-schema/connection-schema-config
+    StandardConfigResponse of https://github.com/fivetran/fivetran-mcp (fivetran-open-api-definition.json)
     """
     if not isinstance(schemas, dict):
         return None

@@ -56,7 +56,7 @@ class Admin:
     def run(self, *words: str, command: str = "import", **env: str) -> Ran:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MEND_", "SLACK_"))}
         ran = subprocess.run(
-            [sys.executable, "-m", "bot.cli", command, *words], capture_output=True, text=True, check=False, timeout=120,
+            [sys.executable, "-m", "bot.cli", command, *words], capture_output=True, text=True, encoding="utf-8", check=False, timeout=120,
             cwd=self.folder, env={**clean, "PYTHONPATH": str(ROOT), "TOKEN": TOKENS[self.kind], **env},
         )  # fmt: skip
         for text in (ran.stdout, ran.stderr):

@@ -201,6 +201,20 @@ def test_progress_is_told_when_it_takes_long(stitch: tuple[StitchConnect, Admin]
     assert "asking Stitch for its sources ..." in admin.first().err
 
 
+def test_no_secret_is_read_from_the_variable_of_the_token(stitch: tuple[StitchConnect, Admin]) -> None:
+    """Nor from one that this machine has for something else, without a word."""
+    side, admin = stitch
+    side.add(1, "platform.hp-postgres", "shop", ("password",), host="db", dbname="shop", user="u")
+    side.add(2, "platform.hp-postgres", "größe", ("password",), host="db", dbname="shop", user="u")
+    words = ("--platform", "stitch", "--token-env", "SHOP_PASSWORD", "--base-url", side.url)
+    ran = admin.run(
+        *words, SHOP_PASSWORD=TOKENS["stitch"], GROE_PASSWORD="x", GROSSE_PASSWORD="x", PYTHONIOENCODING="ascii"
+    )
+    assert ran.connections["shop"]["secrets"] == {"password": "${env:SHOP_PASSWORD_2}"}
+    assert "größe:" in ran.out
+    assert "set here already, see whose they are: GROE_PASSWORD\n" in ran.err
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -16,6 +17,7 @@ from bot.cli.importing.file import added, replaced
 from bot.cli.importing.names import connection_name, variables_in
 from bot.cli.importing.progress import Progress
 from bot.cli.importing.text import comment, platform_line, written
+from bot.cli.importing.values import printable
 from bot.cli.text import counted, hide
 from bot.own import use_own
 from bot.platforms.base import Keeper, Listed, PlatformError, Shown
@@ -55,7 +57,8 @@ def run(platform: str, token_env: str, base_url: str, write: bool, config: Path 
         known = platform_for(settings)
         if known is None or settings.platform is None:
             raise SettingsError(_NONE)
-        found = _found(settings, settings.platform.kind, known, (before or b"").decode())
+        taken = variables_in((before or b"").decode() + str(given))
+        found = _found(settings, settings.platform.kind, known, taken)
     except PlatformError as error:
         raise SettingsError(_where(str(error), given, token_env)) from None
     line = platform_line(given) if given else ""
@@ -95,16 +98,19 @@ def _where(said: str, given: Mapping[str, str], token_env: str) -> str:
     return said.replace("platform.token", token_env).replace("platform.base_url", "--base-url") if given else said
 
 
-def _found(settings: Settings, kind: str, known: Known, text: str) -> Found:
+def _found(settings: Settings, kind: str, known: Known, variables: set[str]) -> Found:
     progress = Progress(known.name)
     try:
         listed = known.sources()
         found, taken = Found(), list(settings.connections)
-        made = Made(kind, known.name, variables_in(text))
+        made = Made(kind, known.name, variables)
         types = _types(kind)
         new = _new(settings, kind, listed, found)
         for done, one in enumerate(new):
             progress.at(done, len(new))
+            if not printable(one.id):
+                found.above.append(f"{one.name} is left out: its id holds what cannot be written here")
+                continue
             if one.type not in types:
                 found.above.append(f"{one.name}: {known.name}'s type {one.type}, for which Mend has no connector yet")
                 continue
@@ -180,6 +186,8 @@ def _print(found: Found, platform: str) -> None:
         lines += ["connections:", *written(found.entries)]
     lines += [platform] if platform and found.entries else []
     if lines:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # YAML is UTF-8, whatever the terminal is
+            sys.stdout.reconfigure(encoding="utf-8")
         print("\n".join(lines), flush=True)
 
 
