@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +107,7 @@ def _found(settings: Settings, kind: str, known: Known, variables: set[str]) -> 
         made = Made(kind, known.name, variables)
         types = _types(kind)
         new = _new(settings, kind, listed, found)
+        known_as = Counter(key for one in listed for key in {one.id.lower(), *(name.lower() for name in one.names)})
         for done, one in enumerate(new):
             progress.at(done, len(new))
             if not printable(one.id):
@@ -118,7 +120,7 @@ def _found(settings: Settings, kind: str, known: Known, variables: set[str]) -> 
             shown = _shown(known, one, found)
             if shown is not None:
                 taken.append(name)
-                by_name = one.id != name and [other for other in listed if other.called(name)] == [one]
+                by_name = one.id != name and one.called(name) and known_as[name] == 1
                 found.entries.append(made.entry(name, one, shown, types[one.type], by_name=by_name))
     finally:
         progress.end()

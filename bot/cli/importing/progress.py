@@ -16,16 +16,21 @@ class Progress:
         self.platform, self.shown = platform, ""
         self.began = self.last = time.monotonic()
         self.live = sys.stderr.isatty()
-        self.timer = Timer(PATIENCE, self._write, (f"asking {platform} for its sources ...",))
-        self.timer.daemon = True
-        self.timer.start()
+        self._later(f"asking {platform} for its sources ...")
 
     def at(self, done: int, total: int) -> None:
         self.timer.cancel()
-        now = time.monotonic()
+        now, text = time.monotonic(), f"{self.platform}: {done} of {total} sources read"
         if now - self.began > PATIENCE and now - self.last > (PATIENCE if self.live else SELDOM):
-            self.last = now
-            self._write(f"{self.platform}: {done} of {total} sources read")
+            self._write(text)
+        else:
+            self._later(text)
+
+    def _later(self, text: str) -> None:
+        """Once it has been silent for a while."""
+        self.timer = Timer(PATIENCE, self._write, (text,))
+        self.timer.daemon = True
+        self.timer.start()
 
     def end(self) -> None:
         self.timer.cancel()
@@ -37,4 +42,4 @@ class Progress:
             print(f"\r{text.ljust(len(self.shown))}", end="", file=sys.stderr, flush=True)
         else:
             print(text, file=sys.stderr, flush=True)
-        self.shown = text
+        self.shown, self.last = text, time.monotonic()
