@@ -28,7 +28,8 @@ class Progress:
 
     def _later(self, text: str) -> None:
         """Once it has been silent for a while."""
-        self.timer = Timer(PATIENCE, self._write, (text,))
+        wait = PATIENCE if self.live or not self.shown else SELDOM
+        self.timer = Timer(wait, self._write, (text,))
         self.timer.daemon = True
         self.timer.start()
 
