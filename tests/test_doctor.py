@@ -99,7 +99,7 @@ def test_a_hook_that_nobody_could_call_is_named_with_what_it_lacks(asked: Doctor
         (
             "hooks: {desk: {secret: '${env:HOOK_SECRET}'}}\n",
             {},
-            "hooks.desk hears jira and zendesk alone, and desk: is none",
+            "hooks.desk hears github, jira, zendesk alone, and desk: is none",
         ),
     ):
         ok, said = asked(text, **env)["hooks"]

@@ -34,7 +34,7 @@ def _alert(settings: Settings, hook: Hook, env: Environment) -> str:
 def _desk(settings: Settings, hook: Hook) -> str:
     kind = settings.desk.kind if settings.desk else "none"
     if kind not in heard():
-        said = f"hooks.desk hears {' and '.join(heard())} alone, and desk: is {kind}"
+        said = f"hooks.desk hears {', '.join(heard())} alone, and desk: is {kind}"
         raise SettingsError(f"{said}: take one of them out of mend.yml")
     return f"give {kind} {_url(settings, 'desk', hook, f'/{kind}')}"
 

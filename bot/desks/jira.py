@@ -24,12 +24,10 @@ import requests
 
 from bot.desks.base import Address, DeskError, Ticket
 from bot.desks.calls import MARK, Bearer, alone, ask, json_of, wait_of
-from bot.desks.markdown import Block, blocks, spans
+from bot.desks.markdown import Block, blocks, spans, thread_of
 
 KEYS = ("site", "project", "issue_type", "email", "token", "base_url")
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
-# The thread's address is the one line of a ticket that somebody wants to click.
-THREAD = re.compile(r"Thread: (https://\S+)")
 # "It exceeds the allowed limit of 32,767 characters"; whether the document's own code counts is not said.
 LONGEST = 32_000
 # Cloud reads a hundred at once. Data Center reads one by one, and a number may be missing: deleted, moved, not for us.
@@ -241,9 +239,9 @@ def _paragraph(lines: tuple[str, ...]) -> dict[str, Any]:
     content = list[dict[str, Any]]()
     for line in lines:
         content += [{"type": "hardBreak"}] if content else []
-        if thread := THREAD.fullmatch(line):
-            link = {"type": "link", "attrs": {"href": thread[1]}}
-            content += [{"type": "text", "text": "Thread: "}, {"type": "text", "text": thread[1], "marks": [link]}]
+        if url := thread_of(line):
+            link = {"type": "link", "attrs": {"href": url}}
+            content += [{"type": "text", "text": "Thread: "}, {"type": "text", "text": url, "marks": [link]}]
             continue
         for text, code in spans(line):
             content.append({"type": "text", "text": text, **({"marks": [{"type": "code"}]} if code else {})})

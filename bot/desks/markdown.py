@@ -14,6 +14,8 @@ from typing import Literal
 HEADING, ITEM = re.compile(r"(#{1,6}) +(\S.*)"), re.compile(r"(?:[-•]|\d+\.) +(\S.*)")
 CODE = re.compile(r"(`+)(.+?)\1(?!`)")
 INDENT = "    "
+# The one line of a ticket that somebody wants to click.
+THREAD = re.compile(r"Thread: (https://[\w.-]+/[\w./?=&%-]*)")
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,9 @@ def spans(line: str) -> list[tuple[str, bool]]:
         pieces += [(line[at : code.start()], False), (code[2].strip(), True)]
         at = code.end()
     return [piece for piece in [*pieces, (line[at:], False)] if piece[0]]
+
+
+def thread_of(line: str) -> str:
+    """The address of the thread, on the line that has it."""
+    found = THREAD.fullmatch(line)
+    return found[1] if found else ""

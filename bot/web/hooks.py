@@ -146,7 +146,7 @@ class Hooks:
             # Who has overheard a call could send it again under another number where that is not signed.
             if told.proof and not await self.store.first_time(connection, f"desk:{told.proof}"):
                 return "known already"
-            if row is None:
+            if row is None or (told.page and told.page != ((row.get("ticket") or {}).get("url") or told.page)):
                 return "no case of ours"
             data = {"team": row["team"], "news": told.words}
             new = await receive(self.store, connection, case, Event("desk_news", key, time.time(), data=data))

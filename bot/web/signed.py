@@ -52,6 +52,11 @@ def _by_hub(given: str, body: bytes, secret: str) -> bool:
     return _same(given, f"sha256={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}")
 
 
+def by_github(request: Request, body: bytes, secret: str) -> bool:
+    """https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries"""
+    return _by_hub(request.headers.get("x-hub-signature-256", ""), body, secret)
+
+
 def by_jira(request: Request, body: bytes, secret: str) -> bool:
     """https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks"""
     return _by_hub(request.headers.get("x-hub-signature", ""), body, secret)

@@ -15,7 +15,6 @@ import pytest
 import requests
 import yaml
 
-from tests.fakes.jira_desk import Jira, jira
 from tests.talk import ALICE, DANA, Talk, World, case_of, rows, wait
 
 SECRET, DESK = "hook-canary-4711", "desk-canary-4712"
@@ -41,16 +40,9 @@ FIVETRAN = {
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Jira]:
-    with jira() as state:
-        yield state
-
-
-@pytest.fixture(scope="module")
-def world(database: str, site: Jira, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     hooks = {"alert": {"secret": SECRET, "channel": "C0DATA"}, "desk": {"secret": DESK}}
-    desk = {"kind": "jira", "base_url": site.url, "project": "DATA", "email": "bot@acme.test", "token": "t0ken"}
-    with World(database, Path(tmp_path_factory.mktemp("hooks")), http=True, hooks=hooks, desk=desk) as world:
+    with World(database, Path(tmp_path_factory.mktemp("hooks")), http=True, hooks=hooks) as world:
         yield world
 
 
@@ -78,12 +70,6 @@ def zendesk(world: World, body: Any, secret: str = DESK, late: float = 0.0) -> r
     made = base64.b64encode(hmac.new(secret.encode(), stamp.encode() + raw, hashlib.sha256).digest()).decode()
     signed = {"x-zendesk-webhook-signature": made, "x-zendesk-webhook-signature-timestamp": stamp}
     return post(world, "/hooks/desk/zendesk", raw, **signed)
-
-
-def signed(world: World, kind: str, body: Any, header: str, secret: str = DESK, **more: str) -> requests.Response:
-    raw = json.dumps(body).encode()
-    made = f"sha256={hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()}"
-    return post(world, f"/hooks/desk/{kind}", raw, **{header: made, **more})
 
 
 def test_a_failed_sync_opens_a_case_that_looks_itself_and_comes_once(world: World) -> None:
@@ -133,7 +119,7 @@ def test_a_case_of_a_group_is_led_by_whoever_is_in_it(world: World) -> None:
 def test_fivetran_signs_and_its_test_and_its_successes_open_nothing(world: World) -> None:
     before = heads(world)
 
-    def sent(body: Any, secret: str = SECRET) -> requests.Response:
+    def signed(body: Any, secret: str = SECRET) -> requests.Response:
         raw = json.dumps(body).encode()
         made = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest().upper()
         return post(world, "/hooks/alert", raw, **{"x-fivetran-signature-256": made})
@@ -144,11 +130,11 @@ def test_fivetran_signs_and_its_test_and_its_successes_open_nothing(world: World
         "connector_type": "_connector_type",
         "connector_id": "_connector_1",
     }
-    assert sent(test).json() == {"status": "nothing failed"}
+    assert signed(test).json() == {"status": "nothing failed"}
     good = {**FIVETRAN, "data": {"status": "SUCCESSFUL"}}
-    assert sent(good).json() == {"status": "nothing failed"}
-    assert sent(FIVETRAN, "another secret").status_code == 401
-    assert sent(FIVETRAN).json() == {"status": "a case is opened"}
+    assert signed(good).json() == {"status": "nothing failed"}
+    assert signed(FIVETRAN, "another secret").status_code == 401
+    assert signed(FIVETRAN).json() == {"status": "a case is opened"}
     talk = new_talk(world, before)
     assert "may not read" in talk.said("The pipeline says that a sync failed")["text"]
     talk.until("checking_permissions")
@@ -222,49 +208,3 @@ def test_the_desk_is_told_about_in_the_thread_once_and_only_when_signed(world: W
     trigger = {"external_id": case, "id": "42", "status": "open", "comment": "By the trigger"}
     assert zendesk(world, trigger).json() == {"status": "told in the case"}
     talk.said("By the trigger")
-
-
-def test_jiras_comment_is_told_once_though_it_does_not_say_whose_ticket_it_is(world: World, site: Jira) -> None:
-    talk = world.start("github-org")
-    case = case_of(talk)
-    site.issues.append({"id": "10012", "key": "DATA-12", "fields": {"labels": ["mend", f"mend-{case}"]}})
-
-    def jira(body: Any, secret: str = DESK) -> requests.Response:
-        return signed(world, "jira", body, "x-hub-signature", secret)
-
-    # https://developer.atlassian.com/cloud/jira/platform/webhooks/
-    issue = {"id": "10012", "key": "DATA-12", "fields": {"summary": "x", "status": {"name": "To Do"}}}
-    said = {"id": "10000", "author": {"displayName": "Sam"}, "body": "We look <!channel>", "jsdPublic": True}
-    comment = {"webhookEvent": "comment_created", "comment": said, "issue": issue}
-    assert jira(comment, "wrong").status_code == 401
-    site.mood = "500"
-    assert jira(comment).status_code == 503  # Jira sends it again
-    site.mood = "good"
-    assert jira(comment).json() == {"status": "told in the case"}
-    told = talk.said("The desk answered the ticket")["text"]
-    assert ("We look" in told, "Sam" in told, "<!channel>" in told) == (True, True, False)
-    assert jira({**comment, "timestamp": 2}).json() == {"status": "known already"}
-    for hidden in ({"visibility": {"type": "role", "value": "Administrators"}}, {"jsdPublic": False},
-                   {"properties": [{"key": "sd.public.comment", "value": {"internal": True}}]}):  # fmt: skip
-        gossip = {**comment, "comment": {**said, "id": "10001", "body": "gossip", **hidden}}
-        assert jira(gossip).json() == {"status": "nothing to tell"}
-    assert jira({**comment, "webhookEvent": "comment_updated"}).json() == {"status": "nothing to tell"}
-    assert jira({**comment, "issue": {"key": "DATA-99"}}).json() == {"status": "no case of ours"}
-    # Data Center tells the comment with its whole issue, and signs nothing: the secret is in the address.
-    whole = {**issue, "fields": {"labels": [f"mend-{case}"], "status": {"statusCategory": {"key": "done"}}}}
-    updated = {"webhookEvent": "jira:issue_updated", "issue": whole, "user": {"displayName": "Kim"}}
-    document = {"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "By document"}]}]}
-    commented = {**updated, "issue_event_type_name": "issue_commented", "comment": {"id": "10002", "body": document}}
-    raw = json.dumps(commented).encode()
-    assert post(world, f"/hooks/desk/jira?token={DESK}", raw).json() == {"status": "told in the case"}
-    talk.said("By document")
-    assert post(world, "/hooks/desk/jira?token=wrong", raw).status_code == 401
-    edited = {**commented, "issue_event_type_name": "issue_comment_edited"}
-    assert jira(edited).json() == {"status": "nothing to tell"}
-    moved = {**updated, "changelog": {"id": "10124", "items": [{"field": "status", "toString": "Erledigt"}]}}
-    assert jira(moved).json() == {"status": "told in the case"}
-    talk.said("The desk has solved the ticket")
-    assert jira(moved).json() == {"status": "known already"}
-    assert jira({**moved, "changelog": {"items": [{"field": "labels"}]}}).json() == {"status": "nothing to tell"}
-    for junk in ([], None, {"webhookEvent": 1}, {**comment, "comment": [], "issue": 7}):
-        assert jira(junk).json() == {"status": "nothing to tell"}

@@ -16,6 +16,7 @@ import pytest
 from bot.desks.base import Desk, DeskError, Ticket
 from bot.desks.registry import desk_for, kinds
 from bot.settings import Desk as Settings
+from tests.fakes.github_desk import GitHub, github
 from tests.fakes.jira_desk import Jira, jira
 from tests.fakes.mail_desk import Mailbox, mailbox
 from tests.fakes.zendesk_desk import Zendesk, zendesk
@@ -115,6 +116,21 @@ def of_jira(state: Jira) -> Side:
     )
 
 
+def of_github(state: GitHub) -> Side:
+    def make(**more: Any) -> Desk:
+        keys = {"kind": "github", "base_url": state.url, "repository": "acme/data", "token": "t0ken"}
+        return desk_for(Settings(**{**keys, **more}))
+
+    moods = {"rate": "429", "down": "500", "config": "422", "good": "good"}
+    return Side(
+        make,
+        lambda kind: setattr(state, "mood", moods[kind]),
+        lambda: len(state.issues),
+        {"base_url": "http://127.0.0.1:1"},
+        ("repositry", "repository"),
+    )
+
+
 @pytest.fixture(params=[*kinds(), "zendesk client", "jira data center"])
 def side(request: pytest.FixtureRequest) -> Iterator[Side]:
     """A new desk module without an entry here fails: every desk keeps the contract."""
@@ -124,6 +140,9 @@ def side(request: pytest.FixtureRequest) -> Iterator[Side]:
     elif request.param == "zendesk client":
         with zendesk() as state:
             yield of_zendesk_client(state)
+    elif request.param == "github":
+        with github() as repository:
+            yield of_github(repository)
     elif request.param.startswith("jira"):
         with jira(cloud=request.param == "jira") as site:
             yield of_jira(site)

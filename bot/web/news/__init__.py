@@ -15,12 +15,14 @@ from typing import Any, Protocol, cast
 @dataclass(frozen=True)
 class News:
     """Told once under `key`, or '' for the body itself, and once per `proof` where `key` is not signed. Without
-    `case` the desk is asked whose `ticket` it is.
+    `case` the desk is asked whose `ticket` it is. `page` must be that of the case's own ticket, where anybody could make
+    one that looks like it.
     """
 
     key: str
     case: str
     ticket: str = ""
+    page: str = ""
     status: str = ""
     comment: str = ""
     by: str = ""

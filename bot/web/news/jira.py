@@ -37,7 +37,7 @@ def read(raw: Any, headers: Mapping[str, str]) -> News | None:
     # A change and a comment have ids of their own, however often and as whichever event they are told.
     kind, one = ("change", part(raw, "changelog").get("id")) if status else ("comment", comment.get("id"))
     key = f"jira:{kind}:{one}" if one else headers.get("x-atlassian-webhook-identifier", "")
-    return News(key, case, ticket, status, told, str(who.get("displayName") or ""))
+    return News(key, case, ticket, status=status, comment=told, by=str(who.get("displayName") or ""))
 
 
 def _solved(changelog: Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -1,0 +1,133 @@
+"""What Jira and GitHub tell of a ticket, as they send it, to the running bot."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.fakes.jira_desk import Jira, jira
+from tests.talk import World, case_of
+
+DESK = "desk-canary-4712"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Jira]:
+    with jira() as state:
+        yield state
+
+
+@pytest.fixture(scope="module")
+def world(database: str, site: Jira, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    desk = {"kind": "jira", "base_url": site.url, "project": "DATA", "email": "bot@acme.test", "token": "t0ken"}
+    folder, hooks = Path(tmp_path_factory.mktemp("desks")), {"desk": {"secret": DESK}}
+    with World(database, folder, http=True, hooks=hooks, desk=desk) as world:
+        yield world
+
+
+def post(world: World, path: str, body: bytes, **headers: str) -> requests.Response:
+    return requests.post(world.addresses[0] + path, body, headers=headers, timeout=30)
+
+
+def signed(world: World, kind: str, body: Any, header: str, secret: str = DESK, **more: str) -> requests.Response:
+    raw = json.dumps(body).encode()
+    made = f"sha256={hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()}"
+    return post(world, f"/hooks/desk/{kind}", raw, **{header: made, **more})
+
+
+def test_jiras_comment_is_told_once_though_it_does_not_say_whose_ticket_it_is(world: World, site: Jira) -> None:
+    talk = world.start("warehouse")
+    talk.until("regenerating_credentials")
+    talk.say("escalate")
+    talk.until("escalating")
+    talk.say("yes")
+    assert f"{site.url}/browse/DATA-12" in str(talk.until("escalated"))
+    case = case_of(talk)
+    assert site.issues[0]["fields"]["labels"] == ["mend", "invalid_credentials", f"mend-{case}"]
+
+    def jira(body: Any, secret: str = DESK) -> requests.Response:
+        return signed(world, "jira", body, "x-hub-signature", secret)
+
+    # https://developer.atlassian.com/cloud/jira/platform/webhooks/
+    issue = {"id": "10012", "key": "DATA-12", "fields": {"summary": "x", "status": {"name": "To Do"}}}
+    said = {"id": "10000", "author": {"displayName": "Sam"}, "body": "We look <!channel>", "jsdPublic": True}
+    comment = {"webhookEvent": "comment_created", "comment": said, "issue": issue}
+    assert jira(comment, "wrong").status_code == 401
+    site.mood = "500"
+    assert jira(comment).status_code == 503  # Jira sends it again
+    site.mood = "good"
+    assert jira(comment).json() == {"status": "told in the case"}
+    told = talk.said("The desk answered the ticket")["text"]
+    assert ("We look" in told, "Sam" in told, "<!channel>" in told) == (True, True, False)
+    assert jira({**comment, "timestamp": 2}).json() == {"status": "known already"}
+    for hidden in ({"visibility": {"type": "role", "value": "Administrators"}}, {"jsdPublic": False},
+                   {"properties": [{"key": "sd.public.comment", "value": {"internal": True}}]}):  # fmt: skip
+        gossip = {**comment, "comment": {**said, "id": "10001", "body": "gossip", **hidden}}
+        assert jira(gossip).json() == {"status": "nothing to tell"}
+    assert jira({**comment, "webhookEvent": "comment_updated"}).json() == {"status": "nothing to tell"}
+    assert jira({**comment, "issue": {"key": "DATA-99"}}).json() == {"status": "no case of ours"}
+    # Data Center tells the comment with its whole issue, and signs nothing: the secret is in the address.
+    whole = {**issue, "fields": {"labels": [f"mend-{case}"], "status": {"statusCategory": {"key": "done"}}}}
+    updated = {"webhookEvent": "jira:issue_updated", "issue": whole, "user": {"displayName": "Kim"}}
+    document = {"type": "doc", "content": [{"type": "paragraph", "content": [{"type": "text", "text": "By document"}]}]}
+    commented = {**updated, "issue_event_type_name": "issue_commented", "comment": {"id": "10002", "body": document}}
+    raw = json.dumps(commented).encode()
+    assert post(world, f"/hooks/desk/jira?token={DESK}", raw).json() == {"status": "told in the case"}
+    talk.said("By document")
+    assert post(world, "/hooks/desk/jira?token=wrong", raw).status_code == 401
+    edited = {**commented, "issue_event_type_name": "issue_comment_edited"}
+    assert jira(edited).json() == {"status": "nothing to tell"}
+    moved = {**updated, "changelog": {"id": "10124", "items": [{"field": "status", "toString": "Erledigt"}]}}
+    assert jira(moved).json() == {"status": "told in the case"}
+    talk.said("The desk has solved the ticket")
+    assert jira(moved).json() == {"status": "known already"}
+    assert jira({**moved, "changelog": {"items": [{"field": "labels"}]}}).json() == {"status": "nothing to tell"}
+    for junk in ([], None, {"webhookEvent": 1}, {**comment, "comment": [], "issue": 7}):
+        assert jira(junk).json() == {"status": "nothing to tell"}
+
+
+def test_githubs_comment_and_its_close_are_told_once_from_the_tickets_own_page(world: World) -> None:
+    talk = world.start("github-org")
+    case = case_of(talk)
+
+    def github(event: str, body: Any, secret: str = DESK) -> requests.Response:
+        return signed(world, "github", body, "x-hub-signature-256", secret, **{"x-github-event": event})
+
+    # https://docs.github.com/en/webhooks/webhook-events-and-payloads
+    issue = {"id": 1, "number": 12, "body": f"<!-- mend-{case} -->\n\n## What is wrong", "state": "open"}
+    said = {"id": 7, "body": "We look <!channel>", "user": {"login": "sam", "type": "User"}}
+    comment = {"action": "created", "issue": issue, "comment": said, "sender": {"login": "sam"}}
+    assert github("issue_comment", comment, "wrong").status_code == 401
+    assert github("ping", {"zen": "Keep it logically awesome."}).json() == {"status": "nothing to tell"}
+    assert github("issue_comment", comment).json() == {"status": "told in the case"}
+    told = talk.said("The desk answered the ticket")["text"]
+    assert ("We look" in told, "sam" in told, "<!channel>" in told) == (True, True, False)
+    assert github("issue_comment", {**comment, "again": 1}).json() == {"status": "known already"}
+    assert github("issue_comment", {**comment, "action": "edited"}).json() == {"status": "nothing to tell"}
+    for other in ({"body": "no line"}, {"body": f"x <!-- mend-{case} -->"}, {"pull_request": {"url": "x"}}):
+        assert github("issue_comment", {**comment, "issue": {**issue, **other}}).json() == {"status": "nothing to tell"}
+    dropped = {**issue, "state": "closed", "state_reason": "not_planned", "closed_at": "2026-11-30T10:00:00Z"}
+    closed = {"action": "closed", "issue": dropped, "sender": {"login": "kim"}}
+    assert github("issues", closed).json() == {"status": "told in the case"}
+    talk.said("closed as not planned")
+    closed["issue"] = {**dropped, "state_reason": "completed", "closed_at": "2026-11-30T11:00:00Z"}
+    assert github("issues", closed).json() == {"status": "told in the case"}
+    talk.said("The desk has solved the ticket")
+    assert github("issues", closed).json() == {"status": "known already"}
+    for junk in ([], None, {"action": "created", "issue": 7, "comment": "x"}):
+        assert github("issue_comment", junk).json() == {"status": "nothing to tell"}
+
+
+def test_a_line_that_somebody_copied_is_told_nowhere(world: World, site: Jira) -> None:
+    case = site.issues[0]["fields"]["labels"][-1]
+    copied = {"body": f"<!-- {case} -->", "html_url": "https://github.com/acme/data/issues/666"}
+    body = {"action": "created", "issue": copied, "comment": {"id": 666, "body": "gossip"}}
+    told = signed(world, "github", body, "x-hub-signature-256", **{"x-github-event": "issue_comment"})
+    assert told.json() == {"status": "no case of ours"}
