@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from weakref import WeakValueDictionary
@@ -15,6 +16,7 @@ import requests
 from requests.auth import AuthBase
 
 from bot.desks.base import DeskError
+from bot.drivers.http import agent
 
 LIMIT = 15
 # Whatever a desk says, somebody looks again within a day.
@@ -24,21 +26,22 @@ MARK = re.compile(r"mend-([A-Za-z0-9]{1,40})")
 _guard, _held = threading.Lock(), WeakValueDictionary[str, threading.Lock]()
 
 
+@dataclass(frozen=True)
 class Bearer(AuthBase):
     """A header that requests does not replace by what a `.netrc` of this machine has."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token
+    token: str = field(repr=False)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = f"Bearer {self.token}"
         return request
 
 
-def ask(who: str, method: str, url: str, **more: Any) -> requests.Response:
+def ask(who: str, method: str, url: str, headers: Mapping[str, str], **more: Any) -> requests.Response:
     """One call; no redirect is followed, so no token goes anywhere else."""
+    headers = {"User-Agent": agent(), **headers}
     try:
-        return requests.request(method, url, timeout=LIMIT, allow_redirects=False, **more)
+        return requests.request(method, url, headers=headers, timeout=LIMIT, allow_redirects=False, **more)
     except requests.RequestException as error:
         raise DeskError("down", f"{who} does not answer ({type(error).__name__})") from None
 
@@ -53,10 +56,10 @@ def json_of(who: str, answer: requests.Response, check: str) -> Any:
 def wait_of(headers: Mapping[str, str]) -> float:
     """Seconds to wait: what Retry-After says, else until X-RateLimit-Reset (seconds since 1970, or a date), else 0."""
     after, reset = headers.get("retry-after", "").strip(), headers.get("x-ratelimit-reset", "").strip()
-    if after.isdigit():
+    if after.isdecimal():
         return min(float(after), LONGEST)
     try:
-        at = float(reset) if reset.isdigit() else _moment(reset)
+        at = float(reset) if reset.isdecimal() else _moment(reset)
     except ValueError:
         return 0.0
     return min(max(at - time.time(), 1.0), LONGEST)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import requests
-from requests.auth import AuthBase
 
 from bot.desks.base import Address, DeskError, Ticket
+from bot.desks.calls import Bearer
 from bot.drivers.granted import Granted
 from bot.drivers.http import agent
 from bot.drivers.network import Trouble
@@ -32,15 +32,6 @@ CLIENTS = "Admin Center > Apps and integrations > APIs > OAuth clients"
 ENDS = (
     "Zendesk ends API tokens that are not used for 30 days, and all on April 30, 2027: use client_id and client_secret"
 )
-
-
-@dataclass(frozen=True)
-class _Bearer(AuthBase):
-    token: str = field(repr=False)
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self.token}"
-        return request
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,7 @@ class ZendeskDesk:
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         auth = self._auth()
         answer = self._ask(method, path, auth, **more)
-        if answer.status_code == 401 and isinstance(auth, _Bearer):  # revoked, or it ended while this machine slept
+        if answer.status_code == 401 and isinstance(auth, Bearer):  # revoked, or it ended while this machine slept
             answer = self._ask(method, path, self._auth(auth.token), **more)
         _refused(answer, by_client=self.granted is not None)
         try:
@@ -92,16 +83,16 @@ class ZendeskDesk:
             raise DeskError("down", "Zendesk did not answer in JSON: check desk.subdomain") from None
         return body if isinstance(body, dict) else {}
 
-    def _auth(self, refused: str = "") -> tuple[str, str] | _Bearer:
+    def _auth(self, refused: str = "") -> tuple[str, str] | Bearer:
         if self.granted is None:
             return f"{self.email}/token", self.token
         try:
-            return _Bearer(self.granted.token(refused))
+            return Bearer(self.granted.token(refused))
         except Trouble as trouble:
             raise _no_token(trouble) from None
 
     def _ask(
-        self, method: str, path: str, auth: tuple[str, str] | _Bearer, headers: Mapping[str, str] | None = None,
+        self, method: str, path: str, auth: tuple[str, str] | Bearer, headers: Mapping[str, str] | None = None,
         **more: Any,
     ) -> requests.Response:  # fmt: skip
         headers = {"User-Agent": agent(), **(headers or {})}

@@ -58,7 +58,9 @@ def by_github(request: Request, body: bytes, secret: str) -> bool:
 
 
 def by_jira(request: Request, body: bytes, secret: str) -> bool:
-    """https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks"""
+    """https://developer.atlassian.com/cloud/jira/platform/webhooks/#secure-admin-webhooks ; Data Center likewise:
+    https://confluence.atlassian.com/adminjiraserver/managing-webhooks-938846912.html
+    """
     return _by_hub(request.headers.get("x-hub-signature", ""), body, secret)
 
 

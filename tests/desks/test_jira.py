@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot.desks.base import Desk, DeskError
+from bot.desks.calls import wait_of
 from bot.desks.jira import LONGEST, as_it_stands, document
 from bot.desks.registry import desk_for
 from bot.settings import Desk as Settings
@@ -145,6 +147,15 @@ def test_refusals_are_one_line_for_the_right_person(site: Jira, mood: str, kind:
 def test_the_wait_that_jira_asks_for_is_kept(site: Jira) -> None:
     site.mood = "429"
     assert refusal(of_jira(site).make()).retry_after == 7
+
+
+def test_a_wait_is_read_as_seconds_or_until_a_moment() -> None:
+    soon = datetime.now(UTC) + timedelta(minutes=5)
+    assert wait_of({"retry-after": "7", "x-ratelimit-reset": "1"}) == 7
+    assert 230 < wait_of({"x-ratelimit-reset": soon.strftime("%Y-%m-%dT%H:%MZ")}) <= 300
+    assert 290 < wait_of({"x-ratelimit-reset": str(int(soon.timestamp()))}) <= 300
+    assert wait_of({"x-ratelimit-reset": "soon"}) == wait_of({}) == 0
+    assert wait_of({"retry-after": "9" * 30}) == 86_400
 
 
 def test_a_field_that_jira_does_not_take_is_named(site: Jira) -> None:
