@@ -22,6 +22,8 @@ ASKING: dict[str, Callable[[str], object]] = {
     "Airbyte": lambda url: airbyte.make("id:secret", "", url).check(),
     "Fivetran": lambda url: fivetran.make("key:secret", "", url).check(),
     "Zendesk": lambda url: desk_for(Desk(kind="zendesk", base_url=url, email="bot@acme.test", token="x")).check(),  # type: ignore[call-arg]
+    "Jira": lambda url: desk_for(Desk(kind="jira", base_url=url, project="DATA", token="x")).check(),  # type: ignore[call-arg]
+    "GitHub": lambda url: desk_for(Desk(kind="github", base_url=url, repository="a/b", token="x")).check(),  # type: ignore[call-arg]
     "SendGrid": lambda url: Keys(url, "SG.id.rest", 5.0).scopes(),
 }
 
