@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def test_jiras_comment_is_told_once_though_it_does_not_say_whose_ticket_it_is(wo
     assert site.issues[0]["fields"]["labels"] == ["mend", "invalid_credentials", f"mend-{case}"]
 
     def jira(body: Any, secret: str = DESK) -> requests.Response:
-        return signed(world, "jira", body, "x-hub-signature", secret)
+        sent = {"x-atlassian-webhook-identifier": str(uuid.uuid4())}
+        return signed(world, "jira", body, "x-hub-signature", secret, **sent)
 
     # https://developer.atlassian.com/cloud/jira/platform/webhooks/
     issue = {"id": "10012", "key": "DATA-12", "fields": {"summary": "x", "status": {"name": "To Do"}}}
@@ -105,7 +107,8 @@ def test_githubs_comment_and_its_close_are_told_once_from_the_tickets_own_page(w
     case = case_of(talk)
 
     def github(event: str, body: Any, secret: str = DESK) -> requests.Response:
-        return signed(world, "github", body, "x-hub-signature-256", secret, **{"x-github-event": event})
+        sent = {"x-github-event": event, "x-github-delivery": str(uuid.uuid4())}
+        return signed(world, "github", body, "x-hub-signature-256", secret, **sent)
 
     # https://docs.github.com/en/webhooks/webhook-events-and-payloads
     issue = {"id": 1, "number": 12, "body": f"<!-- mend-{case} -->\n\n## What is wrong", "state": "open"}

@@ -15,8 +15,8 @@ from typing import Any, Protocol, cast
 @dataclass(frozen=True)
 class News:
     """Told once under `key`, or '' for the body itself, and once per `proof` where `key` is not signed. Without
-    `case` the desk is asked whose `ticket` it is. `page` must be that of the case's own ticket, where anybody could make
-    one that looks like it.
+    `case` the desk is asked whose `ticket` it is. `page` must be that of the case's own ticket, where anybody could
+    make one that looks like it.
     """
 
     key: str

@@ -33,9 +33,10 @@ def read(raw: Any, headers: Mapping[str, str]) -> News | None:
     if not (told or status) or not (case or ticket):
         return None
     who = part(comment, "author") if told else part(raw, "user")
-    # A change and a comment have ids of their own, however often and as whichever event they are told.
+    # A change and a comment have ids of their own, however often and as whichever event they are told. They are signed;
+    # the number of a delivery (X-Atlassian-Webhook-Identifier) is not.
     kind, one = ("change", part(raw, "changelog").get("id")) if status else ("comment", comment.get("id"))
-    key = f"jira:{kind}:{one}" if one else headers.get("x-atlassian-webhook-identifier", "")
+    key = f"jira:{kind}:{one}" if one else ""
     return News(key, case, ticket, status=status, comment=told, by=str(who.get("displayName") or ""))
 
 
