@@ -66,7 +66,7 @@ def can_keep() -> bool:
 def write_keys(keys: list[str], *, fresh: bool = False) -> None:
     """Replace the key file in one step; with `fresh` who comes second takes the first one's."""
     file = key_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     part = file.with_name(f".{file.name}.{os.getpid()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as out:
         out.write(",".join(keys))

@@ -20,7 +20,7 @@ def own_folder() -> Path:
     """The data folder, made when it is not there. Raises StoreError when nothing can be written into it."""
     where = data_dir()
     try:
-        where.mkdir(parents=True, exist_ok=True)
+        where.mkdir(mode=0o755, parents=True, exist_ok=True)  # whoever may write here could put another key in
         with tempfile.TemporaryFile(dir=where) as probe:
             probe.write(b"0" * 65536)
     except OSError as error:

@@ -51,7 +51,7 @@ class Embedded:
     def start(self) -> str:
         """Its URL, once it answers."""
         self.folder = self.folder.absolute()
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.folder.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         with self._alone():
             programs, account = _account(self.folder)
             runner = _Runner(programs, account, self.folder)

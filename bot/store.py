@@ -86,8 +86,9 @@ class Store:
         from sqlalchemy.ext.asyncio import create_async_engine
 
         return create_async_engine(
-            sqlalchemy_url(self.url), pool_size=self._size, max_overflow=self._size, pool_pre_ping=False
-        )
+            sqlalchemy_url(self.url), pool_size=self._size, max_overflow=self._size, pool_pre_ping=False,
+            json_serializer=as_json,
+        )  # fmt: skip
 
     async def queue(self) -> JobManager:
         """The queue's own management, loaded and opened on first use: who acknowledges only adds to the queue."""

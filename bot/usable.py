@@ -45,6 +45,8 @@ def doubts(settings: Settings, env: Mapping[str, str]) -> Iterator[str]:
             yield f"the owner of {name} is {owner}: write the id of a person (U0...) or user group (S0...)"
     if env.get("MEND_PUBLIC_URL") and not public_url(env):
         yield "MEND_PUBLIC_URL must begin with https://: browsers send secrets to these pages, so none are offered"
+    if "*" in (env.get("FORWARDED_ALLOW_IPS") or ""):
+        yield "FORWARDED_ALLOW_IPS is *: any caller may name another address, and no limit holds: name the proxies"
 
 
 def literals(settings: Settings) -> Iterator[str]:

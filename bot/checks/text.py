@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from bot.checks.base import Target
+
+UNSEEN = re.compile("[\0-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def evidence(target: Target, text: str) -> str:
-    """At most 500 characters, secrets replaced, longest first so that no part of one remains."""
+    """At most 500 characters, secrets replaced, longest first so that no part of one remains; what no terminal, no JSON
+    and no database should get of a stranger is U+FFFD."""
     for value in sorted((v for v in target.secrets.values() if len(v) >= 3), key=len, reverse=True):
         text = text.replace(value, "***")
-    return " ".join(text.split())[:500]
+    return UNSEEN.sub("\ufffd", " ".join(text.split())[:500])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import Any
 from bot.checks.run import get_ready, run_all
 from bot.checks.target import target_for
 from bot.cli.fleet import COLOUR, Result, side_by_side, told
+from bot.cli.text import as_json as shown_as_json
 from bot.cli.text import clean, hide
 from bot.own import use_own
 from bot.references import serve_references_if_any
@@ -48,11 +48,11 @@ def check(names: list[str], everything: bool, as_json: bool, config: Path | None
         if not many or name not in settings.connections:
             target_for(settings, name)
     for said in (*in_the_file(settings), *misnamed(settings, wanted)):
-        print(f"mend: {said}", file=sys.stderr)
+        print(f"mend: {clean(said)}", file=sys.stderr)
     results = _many(settings, wanted, quiet=as_json) if many else [_alone(settings, wanted[0], quiet=as_json)]
     if as_json:
         plain = [{key: value for key, value in r.items() if key != "expires"} for r in results]
-        print(json.dumps(plain if many else plain[0], indent=2, ensure_ascii=False))
+        print(shown_as_json(plain if many else plain[0]))
     elif many:
         told(settings, results)
         _soon(results, max(settings.watch.days))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import Any
 
+from bot.cli.text import as_json as shown_as_json
 from bot.cli.text import clean, hide
 from bot.own import use_own
 from bot.settings import Settings, SettingsError, load
@@ -43,7 +43,7 @@ def diagnose(text: str, connector: str | None, as_json: bool) -> int:
     name = connection_of(found, text, settings)
     answer = _answer(found, settings, name)
     if as_json:
-        print(json.dumps(answer, indent=2, ensure_ascii=False))
+        print(shown_as_json(answer))
     else:
         for line in _lines(answer, name or found.connection, _who(found, settings, name)):
             print(line)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.checks.target import target_for
 from bot.cli import reach
-from bot.cli.text import hide
+from bot.cli.text import clean, hide
 from bot.environment import Environment
 from bot.own import use_own
 from bot.references import serve_references_if_any
@@ -43,7 +43,7 @@ def doctor(as_json: bool, config: Path | None) -> int:
     for name, look in parts:
         results.append(_looked(name, look))
         if not as_json:  # one after the other: Slack or a desk may be slow to answer
-            print(f"{'ok ' if results[-1]['ok'] else 'bad'} {name:14} {results[-1]['text']}", flush=True)
+            print(f"{'ok ' if results[-1]['ok'] else 'bad'} {name:14} {clean(results[-1]['text'])}", flush=True)
     ok = all(r["ok"] for r in results)
     if as_json:
         print(json.dumps({"ok": ok, "parts": results}, indent=2))

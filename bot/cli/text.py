@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import unicodedata
@@ -19,6 +20,15 @@ def clean(text: object) -> str:
     """One line without control, escape and direction characters, which a hostile server could send."""
     words = " ".join(str(text).split())
     return "".join(c for c in words if unicodedata.category(c)[0] != "C")
+
+
+def as_json(value: object) -> str:
+    """For people's eyes and programs alike: letters as they are, but nothing that commands a terminal, or that no
+    encoding has.
+    """
+    made = json.dumps(value, indent=2, ensure_ascii=False)
+    odd = (c for c in set(made) if unicodedata.category(c)[0] == "C" and c != "\n")
+    return made.translate({ord(c): "\ufffd" if "\ud800" <= c <= "\udfff" else json.dumps(c)[1:-1] for c in odd})
 
 
 def hide(text: object) -> str:

@@ -105,7 +105,7 @@ class SlackSide:
             from bot.slack.installs import Installs
             from bot.slack.oauth import oauth_flow
 
-            installs = Installs(self.store, self._own_bot())
+            installs = Installs(self.store, self._own_bot(), self._lets_in)
             return {"oauth_flow": oauth_flow(installs, self.env, client, self._lets_in)}
 
         async def authorize(context: AsyncBoltContext) -> AuthorizeResult:  # Bolt cannot call a bound method here

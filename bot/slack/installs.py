@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,11 +37,12 @@ KEPT = ("app_id", "enterprise_id", "team_id", "team_name", "bot_token", "bot_id"
 class Installs(AsyncInstallationStore):
     """One bot per workspace. Mend asks for no user token, so there is nothing to keep of the person who installed it.
 
-    `own` is the bot of SLACK_BOT_TOKEN, for a workspace that did not come through the install page.
+    `own` is the bot of SLACK_BOT_TOKEN, for a workspace that did not come through the install page. `lets_in` says
+    which others may use this Mend: who installed it before mend.yml named them is not let in by that.
     """
 
-    def __init__(self, store: Store, own: Bot | None = None) -> None:
-        self.store, self.own, self.cipher = store, own, Cipher()
+    def __init__(self, store: Store, own: Bot | None = None, lets_in: Callable[[str], bool] | None = None) -> None:
+        self.store, self.own, self.lets_in, self.cipher = store, own, lets_in, Cipher()
 
     async def async_save(self, installation: Installation) -> None:
         bot = installation.to_bot()
@@ -58,7 +60,7 @@ class Installs(AsyncInstallationStore):
         async with self.store.transaction() as connection:
             query = sa.select(installations.c.bot).where(installations.c.team == team_id)
             kept = (await connection.execute(query)).scalar()
-        if kept:
+        if kept and (self.lets_in is None or self.lets_in(team_id or "")):
             return Bot(**json.loads(self.cipher.decrypt(kept)))
         return self.own if self.own and self.own.team_id == team_id else None
 

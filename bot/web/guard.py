@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import os
 import secrets
 import time
@@ -63,7 +64,15 @@ class Limiter:
 
 
 def caller(request: Request) -> str:
-    return request.client.host if request.client else ""
+    """Who counts as one: an address, and of IPv6 the network that one customer is given."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address) and not address.ipv4_mapped:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 def answer(template: str, view: View, status: int = 200, *, again: str = "", leave_for: str = "") -> Response:

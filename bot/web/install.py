@@ -10,11 +10,18 @@ from bot.settings import is_local
 from bot.web import guard
 from bot.web.app import Answer
 
+# Each keeps a state for ten minutes.
+PER_MINUTE = 60
+
 
 def install_routes(slack: Answer | None) -> list[Route]:
     """`slack` is Bolt's side of it; without it, and by Bolt's own word, there is nothing to install here."""
 
+    begun = guard.Limiter(PER_MINUTE)
+
     async def install(request: Request) -> Response:
+        if not begun.take(guard.caller(request)):
+            raise guard.Refused(429)
         answer = await slack(request) if slack else Response(status_code=404)
         if answer.status_code == 404:
             return guard.answer("not_installed", {"reason": "not_offered"}, 404)
@@ -33,4 +40,4 @@ def install_routes(slack: Answer | None) -> list[Route]:
             return guard.answer("installed", {"team": said})
         return guard.answer("not_installed", {"reason": said}, answer.status_code)
 
-    return [Route("/slack/install", install), Route("/slack/oauth_redirect", redirect)]
+    return [Route("/slack/install", guard.guarded(install)), Route("/slack/oauth_redirect", redirect)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 import sqlalchemy as sa
+import yaml
 from cryptography.fernet import Fernet
 
 from bot.playground.oauth import add_workspace, uninstall
@@ -160,6 +161,32 @@ def test_word_of_an_old_removal_that_comes_late_does_not_undo_a_new_installation
     assert hub.call_app("events_api", late).wait(30)
     assert len(rows(database, "installations")) == 1
     world.start("billing").until("checking_permissions")
+
+
+@pytest.mark.attack("a workspace that was let out of mend.yml", "not answered, though its token is there")
+def test_a_workspace_that_mend_yml_does_not_name_any_more_is_not_answered(fresh: str, tmp_path: Path) -> None:
+    with Installing(fresh, tmp_path, http=True) as world:
+        add_workspace(world.slack.hub, OTHER, "Other")
+        for team in ("T0LOCAL", OTHER):
+            install(world, requests.Session(), team=team)
+        path = tmp_path / "mend.yml"
+        settings = yaml.safe_load(path.read_text())
+        path.write_text(yaml.safe_dump({**settings, "access": {"admins": [], "workspaces": ["T0LOCAL"]}}))
+        stranger = (f"U{OTHER[1:]}", f"C{OTHER[1:]}")
+        world.slack.command("/mend which", user=stranger[0], channel=stranger[1])
+        told = wait(lambda: world.slack.ephemerals(*stranger))
+        assert "not installed" in told[-1]["text"]
+        assert "warehouse" not in str(told)
+        world.start("billing").until("checking_permissions")
+
+
+@pytest.mark.attack("installations begun without end", "429; each keeps a state for ten minutes")
+def test_installations_are_not_begun_without_end(fresh: str, tmp_path: Path) -> None:
+    with Installing(fresh, tmp_path, http=True) as world:
+        url = world.addresses[0] + "/slack/install"
+        codes = [requests.get(url, timeout=20, allow_redirects=False).status_code for _ in range(100)]
+        assert set(codes) == {302, 429}
+        assert len(rows(world.url, "oauth_states")) < 70
 
 
 def test_a_workspace_that_mend_yml_does_not_name_installs_nothing(fresh: str, tmp_path: Path) -> None:
