@@ -14,6 +14,8 @@ from typing import Literal
 HEADING, ITEM = re.compile(r"(#{1,6}) +(\S.*)"), re.compile(r"(?:[-•]|\d+\.) +(\S.*)")
 CODE = re.compile(r"(`+)(.+?)\1(?!`)")
 INDENT = "    "
+# How a line begins that goes on with what stands above it.
+INSIDE: dict[str | None, str] = {"code": INDENT, "item": " "}
 # The one line of a ticket that somebody wants to click.
 THREAD = re.compile(r"Thread: (https://[\w.-]+/[\w./?=&%-]*)")
 
@@ -49,7 +51,7 @@ def _plain(lines: Sequence[str]) -> Iterator[Block]:
 
     for line in [*lines, ""]:
         bare, heading, item = line.strip(), HEADING.match(line), ITEM.match(line)
-        goes_on = line.startswith(INDENT) if kind == "code" else not (heading or item)
+        goes_on = line.startswith(INSIDE.get(kind, "")) and not (heading or item)
         if kind and not (bare and goes_on):
             yield Block(kind, tuple(held))
             kind = None

@@ -43,6 +43,10 @@ def signed(world: World, kind: str, body: Any, header: str, secret: str = DESK, 
     return post(world, f"/hooks/desk/{kind}", raw, **{header: made, **more})
 
 
+def issues_of(site: Jira, case: str) -> list[dict[str, Any]]:
+    return [issue for issue in site.issues if f"mend-{case}" in issue["fields"]["labels"]]
+
+
 def copied(world: World, case: str) -> dict[str, str]:
     """What is said to news of an issue that is not the case's own, but has its first line."""
     issue = {"body": f"<!-- mend-{case} -->", "html_url": "https://github.com/acme/data/issues/666"}
@@ -57,16 +61,17 @@ def test_jiras_comment_is_told_once_though_it_does_not_say_whose_ticket_it_is(wo
     talk.say("escalate")
     talk.until("escalating")
     talk.say("yes")
-    assert f"{site.url}/browse/DATA-12" in str(talk.until("escalated"))
-    case = case_of(talk)
-    assert site.issues[0]["fields"]["labels"] == ["mend", "invalid_credentials", f"mend-{case}"]
+    said_so, case = str(talk.until("escalated")), case_of(talk)
+    [ticket] = issues_of(site, case)
+    assert f"{site.url}/browse/{ticket['key']}" in said_so
+    assert ticket["fields"]["labels"] == ["mend", "invalid_credentials", f"mend-{case}"]
 
     def jira(body: Any, secret: str = DESK) -> requests.Response:
         sent = {"x-atlassian-webhook-identifier": str(uuid.uuid4())}
         return signed(world, "jira", body, "x-hub-signature", secret, **sent)
 
     # https://developer.atlassian.com/cloud/jira/platform/webhooks/
-    issue = {"id": "10012", "key": "DATA-12", "fields": {"summary": "x", "status": {"name": "To Do"}}}
+    issue = {"id": ticket["id"], "key": ticket["key"], "fields": {"summary": "x", "status": {"name": "To Do"}}}
     said = {"id": "10000", "author": {"displayName": "Sam"}, "body": "We look <!channel>", "jsdPublic": True}
     comment = {"webhookEvent": "comment_created", "comment": said, "issue": issue}
     assert jira(comment, "wrong").status_code == 401
@@ -133,3 +138,19 @@ def test_githubs_comment_and_its_close_are_told_once_from_the_tickets_own_page(w
     assert github("issues", closed).json() == {"status": "known already"}
     for junk in ([], None, {"action": "created", "issue": 7, "comment": "x"}):
         assert github("issue_comment", junk).json() == {"status": "nothing to tell"}
+
+
+def test_an_issue_whose_answer_was_lost_is_the_cases_though_jiras_search_is_behind(world: World, site: Jira) -> None:
+    talk = world.start("github-org")
+    talk.until("checking_permissions")
+    talk.say("escalate")
+    talk.until("escalating")
+    site.loses_answer = True
+    talk.say("yes")
+    talk.said("The support desk did not take the ticket")
+    site.loses_answer, site.behind = False, 1
+    talk.say("yes")
+    said_so = str(talk.until("escalated"))
+    site.behind = 0
+    [ticket] = issues_of(site, case_of(talk))
+    assert f"{site.url}/browse/{ticket['key']}" in said_so

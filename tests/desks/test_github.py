@@ -70,6 +70,8 @@ def test_the_words_are_all_there_and_in_order() -> None:
 
 def test_a_body_reads_as_headings_lists_and_code() -> None:
     shown = text(render.ticket(view())["body"])
+    assert "- The login stitch has no password.\n\nWhat decides it: Does" in shown
+    assert "12 ms)\n  The same answer would come with: `auth.unknown_user" in shown
     assert shown.startswith("## What is wrong\n\nThe server refused the password for user stitch.\n\n")
     assert "`ALTER ROLE \"stitch\" PASSWORD '<new password>';`. Waiting does not help." in shown
     assert "## Connection\n\n- Name: warehouse\n- Connector: PostgreSQL (postgres)\n- host: `db.example.com`\n" in shown
