@@ -129,7 +129,8 @@ def _pages(ask: _Ask, what: str) -> list[dict[str, Any]]:
 
 
 def _listed(known: dict[str, Any], source: dict[str, Any]) -> Listed:
-    id_, name, kind = str(known.get("connectionId")), str(known.get("name")), str(source.get("sourceType") or "")
+    id_, name = str(known.get("connectionId")), str(known.get("name"))
+    kind = str(source.get("sourceType") or "custom")  # a connector of one's own has no type
     paused = PAUSED.get(str(known.get("status")), "")
     return Listed(id_, name, "source-" + kind.removeprefix("source-"), (name,), paused)
 
