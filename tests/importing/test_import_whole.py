@@ -14,6 +14,7 @@ import pytest
 
 from bot.cli.importing import command
 from bot.cli.importing.command import Found, _shown
+from bot.cli.importing.progress import Progress
 from bot.platforms.base import Listed, PlatformError, Shown
 from tests.fakes.stitch_connect import StitchConnect
 from tests.faults.postgres_site import running
@@ -66,10 +67,19 @@ def test_on_a_terminal_one_line_tells_and_goes_away(stitch: tuple[StitchConnect,
         seen += part
     assert ran.wait(60) == 0
     os.close(ours)
-    shown = b"asking Stitch for its sources ..."
-    assert b"\r" + shown + b"\r" + b" " * len(shown) + b"\r" in seen
+    line, _, rest = seen.partition(b"\rconnections:")
+    assert line.startswith(b"\rasking Stitch for its sources ...\r")
+    assert line.rpartition(b"\r")[2].strip() == b""
+    assert b"asking" not in rest
     assert b"\x1b" not in seen
     assert b"crm_0_owned:" in seen
+
+
+def test_what_is_over_at_once_tells_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    progress = Progress("Stitch")
+    progress.at(0, 1)
+    progress.end()
+    assert capfd.readouterr() == ("", "")
 
 
 class Busy:
