@@ -42,7 +42,7 @@ HANDED = tuple(
         r"\b(?:mysql|mariadb|mysqldump|sshpass|sqlcmd|redis-cli)\b[^\n]{0,300}?\s-[pPa]\s?['\"]?(?P<value>[^\s'\"]{5,})",
         # Oracle's user/password@host:port/service, PostgreSQL's line of .pgpass
         r"(?<![\w/])[\w$#]{1,30}/(?P<value>[^\s/@\"]{4,60})@(?://)?[\w.-]+:\d{2,5}/\w",
-        r"(?<![\w/])[\w.*-]+:\d{2,5}:[\w*-]+:[\w*-]+:(?P<value>\S{5,100})",
+        r"(?<![\w/])[\w.*-]{1,100}:\d{2,5}:[\w*-]+:[\w*-]+:(?P<value>\S{5,100})",
         r"(?i)\b(?:creds?|credentials)\b(?:\s(?:is|are|now|for \S+))*\s{0,2}[=:]?\s{1,2}\S{1,60}?\s?[/:]\s?"
         r"(?P<value>\S{6,100})",
         r"(?i)\b(?:login|log in|user(?:name)?)\b\s?[=:]?\s?(?:is |as |with )?[\w.@+-]{1,60} / (?P<value>\S{6,100})",

@@ -26,6 +26,8 @@ log = logging.getLogger("mend.app")
 MAX_BODY = 1_000_000
 # Starlette would send an address with one slash too many on to whatever host the request names.
 SLASHES = False
+# Seconds. Slack has given up after three.
+DRAINING = 10
 Answer = Callable[[Request], Awaitable[Response]]
 
 
@@ -105,8 +107,15 @@ class Server(uvicorn.Server):
     """uvicorn without its own signal handlers: the signals are ours. So are the lines of its log, without secrets."""
 
     def __init__(self, app: Starlette) -> None:
-        quiet = {"log_config": None, "log_level": "error", "access_log": False, "server_header": False}
-        super().__init__(uvicorn.Config(app, http=Line, ws="none", lifespan="off", **quiet))  # type: ignore[arg-type]
+        # Whoever does not read an answer, or never ends a request, would keep a process from stopping.
+        quiet: dict[str, Any] = {
+            "timeout_graceful_shutdown": DRAINING,
+            "log_config": None,
+            "log_level": "error",
+            "access_log": False,
+            "server_header": False,
+        }
+        super().__init__(uvicorn.Config(app, http=Line, ws="none", lifespan="off", **quiet))
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:  # once a second

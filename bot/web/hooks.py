@@ -37,6 +37,8 @@ log = logging.getLogger("mend.hooks")
 # An alert with a whole stack trace is well below; a log does not come this way.
 LARGEST = 256 * 1024
 PER_MINUTE = 120
+# Seconds: a reference may lead to another machine, which no stranger's call should ask each time.
+READ_AGAIN = 2.0
 
 
 class Refused(Exception):
@@ -50,7 +52,9 @@ class Hooks:
 
     def __init__(self, store: Store, settings: Callable[[], Settings], team: Callable[[], str]) -> None:
         self.store, self.settings, self.team = store, settings, team
-        self.limiter = Limiter(PER_MINUTE)
+        # Apart: behind one proxy strangers and the pipeline may be one caller, and must not cost each other's calls.
+        self.known, self.strangers = Limiter(PER_MINUTE), Limiter(PER_MINUTE)
+        self.read: dict[str, tuple[str, float]] = {}
 
     def routes(self) -> list[Route]:
         return [
@@ -72,16 +76,23 @@ class Hooks:
 
     async def _body(self, request: Request, hook: Hook | None, proofs: tuple[Callable[..., bool], ...]) -> bytes:
         """The body of a caller who knows the secret; nobody learns whether the hook is set up at all."""
-        if not self.limiter.take(caller(request)):
-            raise Refused(429, "too many calls")
         body = await body_of(request, LARGEST)
         if body is None:
             raise Refused(413, f"more than {LARGEST // 1024} kB")
-        folder = self.settings().folder
-        secret = await asyncio.to_thread(resolve, hook.secret, os.environ, folder) if hook else ""
-        if not secret or not any(proof(request, body, secret) for proof in proofs):
+        secret = await self._secret(hook.secret) if hook else ""
+        proven = bool(secret) and any(proof(request, body, secret) for proof in proofs)
+        if not (self.known if proven else self.strangers).take(caller(request)):
+            raise Refused(429, "too many calls")
+        if not proven:
             raise Refused(401, "not signed with this hook's secret")
         return body
+
+    async def _secret(self, reference: str) -> str:
+        value, at = self.read.get(reference, ("", float("-inf")))
+        if time.monotonic() > at + READ_AGAIN:
+            value = await asyncio.to_thread(resolve, reference, os.environ, self.settings().folder)
+            self.read = {**self.read, reference: (value, time.monotonic())}
+        return value
 
     # A pipeline ----------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A line to one caller: how much of a request may come, and how long it may take, before it is whole."""
+"""A line to one caller: how much of a request may come, how long it may take, and how long its answer waits."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MOST_HEAD, MOST = 64 * 1024, 8_000_000
 # A form over a slow line takes a few seconds; Slack gives up after three.
 SECONDS = 15.0
+# What is asked of a desk or of Slack on the way is given up before; so who has no answer by then is not reading it.
+UNREAD = 60.0
 # Open files are what an idle caller costs; the database and Slack need some too.
 LINES = 600
 
 
 class Line(HttpToolsProtocol):
-    """uvicorn's own, which keeps a head of any length and waits for its end without end."""
+    """uvicorn's own, which keeps a head of any length, and waits without end for its end and for who does not read."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.came = self.head = 0
         self.since: float | None = time.monotonic()
+        self.asked = time.monotonic()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         if len(self.connections) > LINES:  # whoever has been silent longest makes room
-            self._hang_up(min(self._unfinished(), key=lambda line: line.since or 0.0, default=None))
+            others = [one for one in self.connections if isinstance(one, Line) and one is not self and one.waits()]
+            if others:
+                silent = min(others, key=lambda line: line.since or line.asked)
+                self.connections.discard(silent)  # it is told a turn later that its line is gone
+                silent.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if self.since is None:
@@ -46,7 +53,7 @@ class Line(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self.head = -1
+        self.head, self.asked = -1, time.monotonic()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -54,18 +61,19 @@ class Line(HttpToolsProtocol):
         self.since = None
         super().on_message_complete()
 
-    def _unfinished(self) -> list[Line]:
-        return [line for line in self.connections if isinstance(line, Line) and line.since is not None]
+    def waits(self) -> bool:
+        """For the rest of a request, or for somebody to read the answer."""
+        return self.since is not None or self.unread()
 
-    @staticmethod
-    def _hang_up(line: Line | None) -> None:
-        if line is not None:
-            line.transport.abort()
+    def unread(self) -> bool:
+        return self.transport.is_closing() or not (self.cycle is None or self.cycle.response_complete)
+
+    def is_slow(self, now: float) -> bool:
+        return (self.since is not None and self.since < now - SECONDS) or (self.unread() and self.asked < now - UNREAD)
 
 
 def hang_up_on_the_slow(connections: set[Any]) -> None:
-    """Every line whose request has not come whole for too long."""
-    late = time.monotonic() - SECONDS
-    for line in list(connections):
-        if isinstance(line, Line) and line.since is not None and line.since < late:
-            line.transport.abort()
+    """Every line that has taken too long."""
+    now = time.monotonic()
+    for line in [one for one in connections if isinstance(one, Line) and one.is_slow(now)]:
+        line.transport.abort()

