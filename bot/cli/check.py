@@ -40,7 +40,8 @@ def check(names: list[str], everything: bool, as_json: bool, config: Path | None
     wanted = sorted(settings.connections) if everything else list(dict.fromkeys(names))
     if not wanted:
         raise SettingsError(
-            "mend.yml has no connections: describe one (see README)" if everything and not settings.connections
+            "mend.yml has no connections: describe one (see README), or let `mend import` do it"
+            if everything and not settings.connections
             else "name a connection of mend.yml, or give --all"
         )  # fmt: skip
     many = everything or len(wanted) > 1

@@ -63,7 +63,7 @@ def _configuration(config: Path | None) -> str:
     settings = load(config, os.environ)
     serve_references_if_any()
     if not settings.connections:
-        raise SettingsError("no connection is configured: write mend.yml (see README)")
+        raise SettingsError("no connection is configured: write mend.yml (see README), or let `mend import` do it")
     if wrong := [f"{name}: {said}" for name in settings.connections if (said := _unusable(settings, name))]:
         raise SettingsError("; ".join(wrong))
     told = [f"the secret {place} stands in the file itself" for place in literals(settings)]
