@@ -37,6 +37,8 @@ MUTE = frozenset({"is_archived", "cannot_reply_to_message", "team_access_not_gra
 TOKEN_SECONDS = 60.0
 # A person who left a group, or was added, is known so late; Slack allows some twenty such questions a minute.
 GROUP_SECONDS = 300.0
+# Of somebody of another company, or beyond what this workspace may see: https://docs.slack.dev/reference/methods/users.info
+UNSEEN = frozenset({"user_not_found", "user_not_visible"})
 HINT = "; the scope usergroups:read comes with `mend manifest` and another install"
 DEAD_TOKEN = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 
@@ -76,6 +78,7 @@ class Sender:
         self._client: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
         self._users: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._unseen = set[str]()
         self._tokens: dict[str, tuple[float, str]] = {}
         self._groups: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
         self._team = ""
@@ -172,12 +175,15 @@ class Sender:
             if refusal.passing:  # for want of an answer a guest must not count as a member
                 raise Later(refusal.error, refusal.retry_after) from None
             info = {}
+            if refusal.error in UNSEEN:
+                self._unseen.add(f"{team}:{user}")
         self._users[f"{team}:{user}"] = (time.monotonic(), info)
         return info
 
     async def is_guest(self, team: str, user: str) -> bool:
         info = await self.user(team, user)
-        return bool(info.get("is_restricted") or info.get("is_ultra_restricted") or info.get("is_stranger"))
+        outside = ("is_restricted", "is_ultra_restricted", "is_stranger")
+        return f"{team}:{user}" in self._unseen or any(info.get(one) for one in outside)
 
     async def members(self, team: str, group: str) -> tuple[str, ...]:
         """Who is in a user group, kept five minutes; nobody where it is not of this workspace or Mend may not ask."""

@@ -23,7 +23,7 @@ from bot.web.guard import caller
 from tests.fakes.oauth_provider import OAuthProvider
 from tests.talk import Talk, World, rows, wait
 from tests.web.oauth_visit import consent, crm, departure, ready
-from tests.web.visitor import Visitor, fresh_link
+from tests.web.visitor import Visitor, fresh_link, opened
 
 ALERTS = "hook-canary-4711"
 
@@ -72,6 +72,34 @@ def test_of_many_browsers_one_begins_a_link(world: Fronts, talk: Talk) -> None:
     shown = [page.look().answer.status_code for page in browsers]
     assert sorted(shown) == [200] + [410] * 9
     rows(world, "UPDATE links SET state = 'closed'")
+
+
+@pytest.mark.attack("forms as multipart, text, nothing, utf-7; from a sibling host", "415; 403")
+def test_a_form_that_no_page_of_ours_sends_is_refused(world: Fronts, talk: Talk) -> None:
+    page = opened(world, talk)
+    good = f"csrf={page.csrf}&do=reject"
+    kinds = ("multipart/form-data; boundary=x", "text/plain", "", "application/x-www-form-urlencoded2",
+             "application/xml", "application/json; application/x-www-form-urlencoded")  # fmt: skip
+    for kind in kinds:
+        assert page.session.post(page.url, good, headers={"Content-Type": kind}, timeout=20).status_code == 415, kind
+    form = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-7"}
+    ours = world.addresses[0]
+    for where in (
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": ours + ".evil.example"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Origin": "null, " + ours},
+        {"Origin": "https" + ours.removeprefix("http")},
+        {"Cookie": "mend_page="},
+        {"Cookie": "mend_page=x; mend_page=" + page.session.cookies["mend_page"], "Origin": "https://evil.example"},
+    ):
+        assert page.session.post(page.url, good, headers={**form, **where}, timeout=20).status_code == 403, where
+    assert page.session.post(page.url, "csrf=%2BADw-&do=try", headers=form, timeout=20).status_code == 403
+    assert rows(world, "SELECT count(*) FROM links WHERE state = 'confirmed'")[0][0] == 1
+    talk.say("cancel")
+    talk.until("cancelled")
 
 
 def redeemed(provider: OAuthProvider) -> int:

@@ -205,6 +205,23 @@ def test_a_button_that_mend_never_made_moves_nothing(world: World, talk: Talk) -
         one.until("cancelled")
 
 
+@pytest.mark.attack("somebody whom Slack does not show", "as a guest: reads, moves nothing, sees no names")
+def test_whom_slack_does_not_show_is_no_member(world: World, talk: Talk) -> None:
+    """Of people of other companies whom this workspace has never met Slack tells nothing:
+    https://docs.slack.dev/reference/methods/users.info#errors"""
+    question = talk.question()
+    assert question
+    value = next(one["value"] for block in question["blocks"] for one in block.get("elements", []) if one.get("value"))
+    assert pressed(world, talk, "mend_take_over", value, "U0UNSEEN").status_code == 200
+    answer = command(world, "whichever", "t.unseen", user_id="U0UNSEEN")
+    assert "warehouse" not in answer.text
+    said(world, "status", talk.ts)
+    wait(lambda: any("Led by" in text for text in talk.texts[1:]))
+    assert rows(world, "SELECT owner FROM cases WHERE id = :id", id=case_of(talk))[0][0] == ALICE
+    talk.say("cancel")
+    talk.until("cancelled")
+
+
 # What other programs send --------------------------------------------------------------------------------------------
 
 
@@ -295,6 +312,7 @@ FLOODS: list[tuple[str, bytes, bytes]] = [
     ("an address without end", b"GET /", b"a" * 1_000_000),
     ("a body without end, to Slack's door", b"POST /slack/events" + CHUNKED, b"F4240\r\n" + b"a" * 1_000_000 + b"\r\n"),
     ("a body without end, to a hook", b"POST /hooks/alert" + CHUNKED, b"F4240\r\n" + b"a" * 1_000_000 + b"\r\n"),
+    ("a body without end, to a page", b"POST /credentials/x" + CHUNKED, b"F4240\r\n" + b"a" * 1_000_000 + b"\r\n"),
     ("a body for nobody", b"POST /nowhere" + HEAD + b"Content-Length: 90000000\r\n\r\n", b"a" * 1_000_000),
     ("headers behind a body", b"POST /hooks/alert" + CHUNKED + b"0\r\n", (b"X: " + b"a" * 990 + b"\r\n") * 1000),
 ]

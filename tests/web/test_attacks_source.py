@@ -16,7 +16,7 @@ import yaml
 
 from tests.fakes.serve import Reply, serving
 from tests.messages.test_hostile import harmless
-from tests.talk import World, rows
+from tests.talk import ALICE, World, rows
 from tests.web.visitor import opened
 
 NAME = "<b>shop</b>"
@@ -52,6 +52,7 @@ def world(source: str, database: str, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.mark.attack("a source's error full of markup, escapes and NUL", "words alone, in Slack, ticket, page, log")
 def test_what_a_source_says_is_text_everywhere(world: World) -> None:
+    world.slack.space.users[ALICE].real_name = "Alice " + EVIL.replace("\ud800", "")
     talk = world.start(NAME)
     talk.until("regenerating_credentials")
     page = opened(world, talk)
