@@ -72,6 +72,7 @@ def migrate(url: str) -> None:
     import sqlalchemy as sa
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
@@ -81,6 +82,11 @@ def migrate(url: str) -> None:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(7264501)"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except CommandError:
+        raise StoreError(
+            "the database belongs to a newer Mend, whose schema this one does not know: start the newer one again, "
+            "or give this one a database of its own"
+        ) from None
     except sa.exc.OperationalError as error:
         raise StoreError(
             f"the database does not answer: {str(error.orig).splitlines()[0]}; check MEND_DATABASE_URL"

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from bot.database import sqlalchemy_url
+from bot.database import StoreError, sqlalchemy_url
 from bot.hot import AT_WORK, DEFER, Connection, Hot, alive, one_by_one
 from bot.wire import as_json
 
@@ -99,8 +99,12 @@ class Store:
                 return AsyncConnectionPool(**{**given, "check": alive, "configure": one_by_one})
 
             queue = procrastinate.PsycopgConnector(conninfo=self.url, min_size=1, max_size=4, pool_factory=pool)
-            self._jobs = procrastinate.App(connector=queue)
-            await self._jobs.open_async()
+            jobs = procrastinate.App(connector=queue)
+            try:
+                await jobs.open_async()
+            except PoolTimeout:
+                raise StoreError("the database does not answer any more: check MEND_DATABASE_URL") from None
+            self._jobs = jobs
         return self._jobs.job_manager
 
     async def close(self) -> None:

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 
 from bot import engine, hot, upkeep
+from bot.database import StoreError, migrate
 from bot.repairs.links import links
 from bot.repairs.rotation.ledger import rotations
 from bot.settings import Settings
@@ -408,3 +410,13 @@ def test_with_many_cases_no_question_reads_them_all(fresh: str) -> None:
                 assert max(read, default=0) < 500, f"{statement}\n{told}"
 
     run(fresh, work)
+
+
+def test_a_database_of_a_newer_mend_is_told_in_a_line_and_left_as_it_is(fresh: str) -> None:
+    with psycopg.connect(fresh, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_of_the_future'")
+        with pytest.raises(StoreError, match="belongs to a newer Mend") as told:
+            migrate(fresh)
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    assert "\n" not in str(told.value)
+    assert row == ("9999_of_the_future",)
