@@ -169,6 +169,7 @@ class Sender:
         at, info = self._users.get(f"{team}:{user}", (0.0, {}))
         if time.monotonic() - at < 600 and at:
             return info
+        self._unseen.discard(f"{team}:{user}")
         try:
             info = dict((await self.ask("users.info", team, user=user)).get("user") or {})
         except SlackRefused as refusal:
