@@ -43,7 +43,7 @@ HANDED = tuple(
         # Oracle's user/password@host:port/service, PostgreSQL's line of .pgpass
         r"(?<![\w/])[\w$#]{1,30}/(?P<value>[^\s/@\"]{4,60})@(?://)?[\w.-]+:\d{2,5}/\w",
         r"(?<![\w/])[\w.*-]{1,100}:\d{2,5}:[\w*-]+:[\w*-]+:(?P<value>\S{5,100})",
-        r"(?i)\b(?:creds?|credentials)\b(?:\s(?:is|are|now|for \S+))*\s{0,2}[=:]?\s{1,2}\S{1,60}?\s?[/:]\s?"
+        r"(?i)\b(?:creds?|credentials)\b(?:\s(?:is|are|now|for \S+))*\s{0,2}[=:]?\s{1,2}[^\s\"]{1,60}?\s?[/:]\s?"
         r"(?P<value>\S{6,100})",
         r"(?i)\b(?:login|log in|user(?:name)?)\b\s?[=:]?\s?(?:is |as |with )?[\w.@+-]{1,60} / (?P<value>\S{6,100})",
         rf"(?i)\b(?:{OF_PEOPLE})\b[^\n]{{0,60}}?\b(?:it'?s|it is|now)\s[\"'`]?"
@@ -65,6 +65,8 @@ SIGNS = "=:>\u2192\"'`"
 PARSED = re.compile(r"(?i)\b(?:unexpected|unrecogni[sz]ed|near|next|page|csrf|xsrf|illegal|found)\s{0,2}(?:[\"'])?$")
 WORD = re.compile(r"[A-Za-z0-9+/=_~.-]{24,200}")
 TYPED = re.compile(r"(?<!\S)(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)[A-Za-z0-9!@#$%^&*?_+=.-]{12,64}(?!\S)")
+# What a log put in the place of a secret, whatever follows: token=......&page=30
+MASKED = re.compile(r"([.*xX#\u2022])\1{4}")
 SYMBOLS = set("!@#$%^&*?")
 
 
@@ -147,7 +149,7 @@ def _means_it(value: str, joint: str, *, password: bool, quoted: bool) -> bool:
 
 def _is_value(value: str) -> bool:
     mixed = bool(re.search(r"[A-Za-z]", value)) and bool(re.search(r"[\d!@#$%^&*+=?~]|[a-z][A-Z]", value))
-    return mixed and len(value) >= 5 and not HARMLESS.fullmatch(value)
+    return mixed and len(value) >= 5 and not HARMLESS.fullmatch(value) and not MASKED.match(value)
 
 
 def _words(text: str) -> Iterator[str]:
