@@ -40,4 +40,4 @@ def page_of(
     page.goto(url)
     yield page
     context.close()
-    assert wrong == []
+    assert not wrong, f"the page's console: {wrong}"
