@@ -211,5 +211,5 @@ def _told(ready: list[str], lacking: list[str]) -> str:
     if ready:
         said.append(f"{', '.join(ready)}: register {url}/oauth/callback as redirect URI")
     if lacking:
-        said.append(f"{', '.join(lacking)}: not registered, so people are shown how; oauth: in mend.yml (see README)")
+        said.append(f"{', '.join(lacking)}: not registered, so people are shown how; set oauth: (see docs/admin.md)")
     return "; ".join(said) or "no connection is authorized by OAuth"

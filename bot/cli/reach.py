@@ -18,8 +18,8 @@ def hooks(settings: Settings, env: Environment) -> str:
     said = [_alert(settings, alert, env)] if alert else []
     said += [_desk(settings, desk)] if desk else []
     if settings.desk is not None and settings.desk.kind in heard() and not desk:
-        said.append("what the desk answers is not told in threads: hooks.desk in mend.yml (see README)")
-    return "; ".join(said) or "none: no other program tells Mend anything; hooks: in mend.yml (see README)"
+        said.append("what the desk answers is not told in threads: hooks.desk in mend.yml (see docs/admin.md)")
+    return "; ".join(said) or "none: no other program tells Mend anything; hooks: in mend.yml (see docs/admin.md)"
 
 
 def _alert(settings: Settings, hook: Hook, env: Environment) -> str:
@@ -55,7 +55,7 @@ def sign_in(env: Environment) -> str:
     from bot.web.sign_in import CALLBACK
 
     if not env.slack_client_id and not env.slack_client_secret:
-        return "not set up: who opens a page confirms it in Slack (see README)"
+        return "not set up: who opens a page confirms it in Slack (see docs/admin.md)"
     if not (env.slack_client_id and env.slack_client_secret):
         lacking = "SLACK_CLIENT_SECRET" if env.slack_client_id else "SLACK_CLIENT_ID"
         raise SettingsError(f"{lacking} is not set: copy it from Basic Information of the app, or unset the other one")

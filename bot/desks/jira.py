@@ -35,7 +35,7 @@ BEHIND, MISSING = 100, 3
 # What Jira did not answer for may still be made: the search comes after that.
 LATE = 120.0
 # https://support.atlassian.com/atlassian-account/docs/manage-api-tokens-for-your-atlassian-account/
-ENDS = "an API token of Atlassian ends after a year at most, and one with scopes needs base_url (see README)"
+ENDS = "an API token of Atlassian ends after a year at most, and one with scopes needs base_url (see docs/admin.md)"
 OURS = {"project", "issuetype", "summary", "description", "labels", "reporter"}
 
 

@@ -204,7 +204,7 @@ def test_the_desk_is_told_about_in_the_thread_once_and_only_when_signed(world: W
     assert zendesk(world, solved).json() == {"status": "told in the case"}
     talk.said("The desk has solved the ticket")
     assert zendesk(world, {"external_id": "cnobody", "status": "solved"}).json() == {"status": "no case of ours"}
-    # The JSON that the README gives for a trigger.
+    # The JSON that docs/admin.md gives for a trigger.
     trigger = {"external_id": case, "id": "42", "status": "open", "comment": "By the trigger"}
     assert zendesk(world, trigger).json() == {"status": "told in the case"}
     talk.said("By the trigger")

@@ -1,4 +1,4 @@
-"""Zendesk's own events, and the JSON that the README gives for a trigger.
+"""Zendesk's own events, and the JSON that docs/admin.md gives for a trigger.
 
 https://developer.zendesk.com/api-reference/webhooks/event-types/ticket-events/
 """
