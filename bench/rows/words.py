@@ -13,7 +13,8 @@ from bench.seed import case
 from bench.table import Line
 from bot import views
 from bot.settings import Settings
-from flows.core.explain import Rules, load
+from flows.core.errors_file import load
+from flows.core.explain import Rules
 from flows.core.flow import STEP_OF
 from messages import render
 

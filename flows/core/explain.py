@@ -6,19 +6,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
+from flows.core.errors_file import load
 from flows.core.notice import HEAD, facts, read
 from flows.core.phrases import WORD, Phrases, phrase, plain, shown
 from flows.core.sheet import sheets
-from flows.core.sheet_places import LOADER
 from flows.core.signals import RANK, Signal, Signals, spoken
 from flows.core.whose import names
 
-FILE = Path(__file__).parent.parent / "errors.yaml"
 FEW = 6
 # How far around the words that decided a sentence reaches.
 NEAR = 160
@@ -267,12 +263,6 @@ def _status(low: str) -> tuple[int, str]:
     found = _STATUS_LINE.search(low) or _STATUS.search(low)
     status = next(g for g in found.groups() if g) if found else "0"
     return int(status), f"HTTP {status}"
-
-
-@cache
-def load() -> dict[str, Any]:
-    data: dict[str, Any] = yaml.load(FILE.read_text(encoding="utf-8"), Loader=LOADER)  # noqa: S506 - a safe loader
-    return data
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from flows.core.errors_file import load
 from flows.core.phrases import WORD, Phrases, phrase
 from flows.core.sheet import sheets
 
@@ -126,8 +127,6 @@ _known: dict[int, Names] = {}
 
 def names() -> Names:
     """For the sheets that there are now."""
-    from flows.core.explain import load
-
     there = sheets()
     if id(there) not in _known:
         data: Mapping[str, Any] = load()

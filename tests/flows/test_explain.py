@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from flows.core.causes import CAUSES
-from flows.core.explain import explain, load
+from flows.core.errors_file import load
+from flows.core.explain import explain
 
 MEGABYTE = 1_000_000
 CODES = set((Path(__file__).parent.parent / "messages" / "codes.txt").read_text("utf-8").split())

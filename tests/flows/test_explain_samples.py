@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from flows.core.explain import Rules, _lines, explain, load
+from flows.core.errors_file import load
+from flows.core.explain import Rules, _lines, explain
 from flows.core.phrases import phrase
 
 DATA = Path(__file__).parent.parent / "data"

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flows.core.explain import Rules, explain, load
+from flows.core.errors_file import load
+from flows.core.explain import Rules, explain
 from flows.core.phrases import Phrase
 
 MAIL = """Subject: Stitch Notification - We're encountering some errors with your Shop EU integration
