@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from bot.checks.run import MODULES
 from bot.lint_answers import unreached
+from bot.lint_calls import calls
+from bot.scaffold import BLANK
 from flows.core.causes import CAUSES
 from flows.core.sheet import HERE, Sheet, SheetError, load_sheet, place_of
-from flows.core.sheet_http import POSTED, HttpSpec
 from flows.core.sheet_parts import NOT_CHECKED
 from messages.words import codes
 
@@ -72,17 +72,24 @@ def _sheet(file: Path) -> list[Problem]:
         *_causes(read),
         *unreached(read),
         *_addresses(read),
-        *_names(read),
+        *calls(read),
         *_oauth(read),
         *_dates(read),
     ]
-    problems = []
+    problems = list(_blanks(file, text))
     for where, said in found:
         line, col = place_of(text, where).split(":")
         problems.append(Problem(str(file), int(line), int(col), said))
     if len(text.splitlines()) > MAX_LINES:
         problems.append(Problem(str(file), MAX_LINES + 1, 1, f"more than {MAX_LINES} lines: the rest is a check"))
     return problems
+
+
+def _blanks(file: Path, text: str) -> Iterator[Problem]:
+    """What `mend new connector` left open, in a value or in a comment."""
+    for number, line in enumerate(text.splitlines(), 1):
+        for blank in re.finditer(rf'{BLANK}:? ?([^"}}]*)', line):
+            yield Problem(str(file), number, blank.start() + 1, f"still to be filled in: {blank[1].strip()}")
 
 
 def _fields(sheet: Sheet) -> Iterator[Found]:
@@ -217,46 +224,6 @@ def _dates(sheet: Sheet) -> Iterator[Found]:
             yield where, f"{day!r} is no date: when the facts were looked up, as 2026-11-24"
     if described and not (described.at or described.said):
         yield ["http", "described"], "without `at`, `said` must tell why none was read and what the calls are from"
-
-
-def _names(sheet: Sheet) -> Iterator[Found]:
-    """Every {field} is a field, and the secret of the http part too."""
-    http, known = sheet.http, {field.name for field in sheet.fields}
-    if http is None:
-        return
-    if http.auth != "none" and http.secret not in {field.name for field in sheet.fields if field.secret}:
-        yield ["http", "secret"], f"{http.secret} is no secret field of this sheet"
-    for key in ("consumer_key", "consumer_secret", "token") if http.auth == "oauth1" else ():
-        if getattr(http.oauth1, key) not in known:
-            yield ["http", "oauth1", key], f"{getattr(http.oauth1, key)} is no field of this sheet"
-    texts = [(["base_url"], http.base_url), (["identity"], http.identity), (["user"], http.user)]
-    texts += [(["token_url"], http.token_url)]
-    texts += [(["headers", name], text) for name, text in http.headers.items()]
-    texts += [(["resources", name, "path"], probe.path) for name, probe in http.resources.items()]
-    texts += [(["other", "path"], http.other.path)] if http.other else []
-    for part, text in texts:
-        for name in re.findall(r"\{(\w+)\}", text):
-            if name not in known and (part[0], name) != ("other", "resource"):
-                yield ["http", *part], f"{{{name}}} is no field of this sheet"
-    yield from _posts(http, {field.name for field in sheet.fields if not field.secret})
-
-
-def _posts(http: HttpSpec, known: set[str]) -> Iterator[Found]:
-    """A posted text is JSON, in which a field is a whole string; braces within a longer one are a query's own."""
-    texts = [(["post"], http.post)]
-    texts += [(["resources", name, "post"], probe.post) for name, probe in http.resources.items()]
-    texts += [(["other", "post"], http.other.post)] if http.other else []
-    for part, text in texts:
-        whole = set(POSTED.findall(text))
-        for name in sorted(set(re.findall(r"\{(\w+)\}", POSTED.sub("", text))) & known):
-            yield ["http", *part], f'{{{name}}} is filled in only as a whole string: "{{{name}}}"'
-        for name in sorted(whole - known - ({"resource"} if part[0] == "other" else set())):
-            said = f"{{{name}}} is no field of this sheet that is not secret; a query's own: {{ {name} }}"
-            yield ["http", *part], said
-        try:
-            json.loads(text or "{}")
-        except ValueError as error:
-            yield ["http", *part], f"this is no JSON: {error}"
 
 
 def _template(file: Path) -> list[Problem]:

@@ -36,6 +36,7 @@ def sheet_view(known: Sheet, settings: Mapping[str, Any] = MappingProxyType({}))
         "driver": known.driver,
         "extends": known.extends,
         "regeneration": known.regeneration.model_dump() if known.regeneration else {},
+        "in_stitch": bool(known.types_at("stitch")),
         "console": console,
         "console_guessed": guessed,
         "steps_begin_there": any(not _ELSEWHERE.match(step) for step in steps),

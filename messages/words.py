@@ -19,7 +19,7 @@ FINDING: dict[str, Any] = {
 }  # fmt: skip
 CONNECTION: dict[str, Any] = {
     "name": "this connection", "connector": "", "title": "the source", "driver": "", "settings": {}, "secret_refs": {},
-    "tables": [], "owner": "", "console": "", "console_guessed": False, "steps_begin_there": False,
+    "tables": [], "owner": "", "console": "", "console_guessed": False, "in_stitch": False, "steps_begin_there": False,
     "regeneration": {}, "docs": [], "user": "", "host": "",
     "extends": "", "allowlist": {}, "roles": "", "plans": [], "grants": {}, "grant": "", "support": "", "sent_to": "",
 }  # fmt: skip

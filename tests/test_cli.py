@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -380,13 +381,22 @@ def test_every_command_shows_an_example(mend: Mend, words: list[str]) -> None:
     assert f"Example: mend {' '.join(words)}" in " ".join(mend(*words, "--help").out.split())
 
 
-def test_a_new_connector_passes_the_lint_and_is_not_overwritten(
+def test_lint_names_what_is_left_of_a_new_connector_and_nothing_else(
     mend: Mend, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("bot.cli.setup.HERE", tmp_path / "site-packages" / "flows" / "connectors")
-    assert mend("new", "connector", "acme_crm").code == 0
-    linted = mend("lint", "connectors/acme_crm.yaml")
-    assert (linted.code, linted.out) == (0, "1 file, 0 problems\n")
+    written = mend("new", "connector", "acme_crm")
+    assert written.code == 0
+    assert "connectors/acme_crm.yaml` names each blank" in written.out
+    sheet = Path("connectors/acme_crm.yaml")
+    linted = mend("lint", str(sheet))
+    *blanks, count = linted.out.splitlines()
+    assert linted.code == 1
+    assert count == f"1 file, {len(blanks)} problems"
+    assert all("still to be filled in: " in one for one in blanks)
+    assert any(one.endswith("still to be filled in: the host of the API") for one in blanks)
+    sheet.write_text(re.sub(r" # FILL IN.*|FILL IN: ?", "", sheet.read_text(encoding="utf-8")), encoding="utf-8")
+    assert mend("lint", str(sheet)).out == "1 file, 0 problems\n"
     assert "is there already" in mend("new", "connector", "acme_crm").err
 
 
@@ -408,7 +418,7 @@ def test_a_users_own_sheets_and_words_lie_beside_the_configuration_and_win(
     (tmp_path / "etc" / "messages" / "causes").mkdir(parents=True)
     assert mend("new", "connector", "acme").code == 0
     sheet = tmp_path / "etc" / "connectors" / "acme.yaml"
-    own = sheet.read_text().replace("https://api.example.com", f"http://127.0.0.1:{closed_port()}")
+    own = sheet.read_text().replace("https://FILL IN: the host of the API", f"http://127.0.0.1:{closed_port()}")
     sheet.write_text(own.replace("auth: bearer", "auth: bearer # here") + "aliases: [ac]\n")
     listed = mend("connectors").out
     assert "acme" in listed

@@ -144,7 +144,11 @@ def _new() -> None:
 
 @new.command("connector", epilog="Example: mend new connector acme")
 def new_connector(key: Annotated[str, typer.Argument(help="Lower-case key, for example acme.")]) -> None:
-    """Write a sheet that passes `mend lint`, to be filled in."""
+    """Write the sheet of a connector that is missing, with blanks that `mend lint` names.
+
+    In a checkout of Mend it goes to flows/connectors/, with the answers for its test beside tests/; elsewhere to
+    connectors/ beside mend.yml.
+    """
     from bot.cli.setup import new_connector as run
 
     raise typer.Exit(run(key))

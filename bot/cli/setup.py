@@ -48,15 +48,25 @@ def schema() -> dict[str, Any]:
     """The JSON Schema of a sheet, for editors. A variant takes from its base what it does not say; `mend lint` asks
     for the rest."""
     made = Sheet.model_json_schema()
+    for part in (made, *made["$defs"].values()):
+        _tell_each_key(part)
     made["$defs"]["Field"]["required"], made["$defs"]["Regeneration"]["required"] = ["name"], []
     own = ["key", "title", "facts_date", "source"]
     either = [{"required": ["extends"]}, {"required": sorted(set(made["required"]) - set(own))}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "required": own, "anyOf": either}
 
 
+def _tell_each_key(part: dict[str, Any]) -> None:
+    """An editor shows at a key the sentences that name it."""
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z`])", part.get("description", ""))
+    for name, key in part.get("properties", {}).items():
+        if told := [one for one in sentences if f"`{name}`" in one]:
+            key["description"] = " ".join(" ".join(told).split())
+
+
 def new_connector(key: str) -> int:
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,40}", key):  # it becomes a file's name
-        raise SettingsError(f"{key!r} is not a key: lower-case letters, digits and _")
+        raise SettingsError(f"{key!r} is not a key: lower-case letters, digits and _, as customer_io for Customer.io")
     # Inside a checkout it goes where it belongs; anywhere else it is a sheet of the user's own.
     top = HERE.parent.parent
     checkout = (top / "pyproject.toml").exists() and Path.cwd().is_relative_to(top)
@@ -71,9 +81,14 @@ def new_connector(key: str) -> int:
         filled = text.format(key=key, dashed=key.replace("_", "-"), title=title, upper=key.upper(), today=today)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(filled, encoding="utf-8")
-        print(f"{path} written")
-    print("fill in what the provider's documentation says, then run `mend lint`")
+        print(f"{_short(path)} written")
+    print(f"`mend lint {_short(next(iter(files)))}` names each blank that is left,")
+    print(f"`mend docs {key}` shows what people will read")
     return 0
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def graph(flow: str) -> int:

@@ -49,9 +49,10 @@ class Sheet(Strict):
 
     `extends` names a sheet of which this one is a variant: it says only what differs. `console` is where a person signs
     in: every menu path of the sheet begins there, unless it begins with an address of its own. `roles` is who may read
-    all that is needed, `plans` what is in certain plans only. `sent_as` are the platforms' own names of the fields that
-    their APIs take a new credential by; dots lead inward. `support` is `certified`, or the address of the
-    repository that supports it. `family` is where a list shows it; without one the driver tells.
+    all that is needed, and goes on after "It takes"; `plans` is what is in certain plans only. `sent_as` are the
+    platforms' own names of the fields that their APIs take a new credential by; dots lead inward. `support` is
+    `certified`, or the address of the repository that supports it. `family` is where a list shows it; without one the
+    driver tells.
     """
 
     key: str

@@ -94,7 +94,8 @@ class Described(Strict):
 
 class HttpSpec(Strict):
     """How to call the API. `own_error` is a JSON key, `own_header` a header, that the provider's own errors carry;
-    `own_text` is for a provider whose errors are no JSON.
+    `own_text` is a pattern for a provider whose errors are no JSON, or have more than one form. `identity` is the call
+    that answers only to a good credential; what the credential is called in `fields` is `secret`.
 
     Granted scopes are in a header, or in the answer of `scopes_path` under `scopes_body` (dots lead inward);
     `scopes_said` finds in a refusal, as its first group, the scopes that it asks for; `grant` is the menu path that
@@ -108,6 +109,7 @@ class HttpSpec(Strict):
     `token_url`: the secret belongs to the app `user` and is exchanged there for an access token (client credentials,
     https://www.rfc-editor.org/rfc/rfc6749#section-4.4), with `token_scope` where one must be asked for; a refresh token
     is never sent anywhere.
+    `basic`: the secret is the password of `user`, a text in which fields are filled in ("{email}", "{email}/token").
     `key_as_user`: the secret is the user of basic authentication, `password` what the provider wants beside it.
     `headers` may hold {field}, also of a secret.
     """

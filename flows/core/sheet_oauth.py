@@ -18,12 +18,12 @@ class OAuth(Strict):
     `prefix` stands before a short name. `params` are sent always, `force` where a scope was left out or no refresh
     token is held. `stores` says which secret an answer's key goes into; unset, `access_token` into `http.secret`.
     `lives` is how many seconds an access token surely works where the answer does not say it. `rotates`: each refresh
-    gives a new refresh token. `issuer` is what `iss` of the answer must be, `account` a parameter of the answer and
-    what it must be for the same account (`realmId: "{realm_id}"`); `signature` is the parameter with the hex HMAC of
+    gives a new refresh token. Of what the browser brings back, `issuer` is what `iss` must be, `account` a parameter
+    and what it must be for the same account (`realmId: "{realm_id}"`), `signature` the parameter with the hex HMAC of
     all the others under the client's secret. `exchange` is sent with the code, `refresh` with a refresh token; `extend`
     is the grant by which the token that a code gives is exchanged for one that lives longer. `sets` are settings that
-    go with such a token, where one that is typed in is sent otherwise (`auth: bearer`). `source` documents all this;
-    what was not read there is said to be from memory.
+    go with such a token, where one that is typed in is sent otherwise (`auth: bearer`). Refresh tokens and the client
+    are no fields of the sheet. `source` documents all this; what was not read there is said to be from memory.
     """
 
     authorize_url: str

@@ -81,9 +81,10 @@ class StatusPage(Strict):
 class Regeneration(Strict):
     """How a new credential is made: `who` may do it, `steps` through the provider's console, in its own menu words.
 
-    `kind` is what Mend offers first. `shown_once` and `old_stays_valid` say nothing where it is not known, or nothing
-    is copied. `expires` says when a credential ends by itself, `lifetime_days` after how many days the kind of it that
-    is filled in surely does.
+    `who` goes on after "This is for". `kind` is what Mend offers first: `reauthorize` where people sign in, `rotate`
+    where a new one works beside the old, which is ended last, `update_credentials` where one is only replaced.
+    `shown_once` and `old_stays_valid` say nothing where it is not known, or nothing is copied. `expires` says when a
+    credential ends by itself, `lifetime_days` after how many days the kind of it that is filled in surely does.
     """
 
     kind: Literal["update_credentials", "reauthorize", "rotate"]

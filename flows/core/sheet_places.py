@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -21,13 +21,19 @@ def explained(error: ValidationError, name: str, text: str, raw: Any, parts: Map
     """The first error, at its place; `parts` are the models by the key under which they stand, "" the whole."""
     first = error.errors(include_input=False, include_url=False)[0]
     where = _named([str(part) for part in first["loc"] if part != "[key]"], raw)
-    hint = ""
+    model = next((parts[part] for part in reversed(where[:-1]) if part in parts), parts[""])
+    hint = f": one of {', '.join(words)}" if (words := _words(model, where)) and first["type"] == "missing" else ""
     if first["type"] == "extra_forbidden":
-        model = next((parts[part] for part in reversed(where[:-1]) if part in parts), parts[""])
         near = difflib.get_close_matches(where[-1], list(model.model_fields), 1)
         hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(model.model_fields)}"
-    said = _TYPES.get(first["type"]) or " ".join(first["msg"].split())
+    said = _TYPES.get(first["type"]) or " ".join(first["msg"].removeprefix("Value error, ").split())
     return f"{name}:{place_of(text, where)}: {'.'.join(where) or 'the sheet'}: {said}{hint}"
+
+
+def _words(model: type[BaseModel], where: Sequence[str]) -> tuple[str, ...]:
+    """What a key can be, where its words are fixed."""
+    kind = model.model_fields[where[-1]].annotation if where and where[-1] in model.model_fields else None
+    return get_args(kind) if get_origin(kind) is Literal else ()
 
 
 def _named(where: list[str], raw: Any) -> list[str]:

@@ -1,9 +1,12 @@
 """A provider as `tests/data/providers/<key>.yaml` describes it from its documentation.
 
 The file says which credential is right, what good calls answer, and one answer per outcome: `bad_credential`,
-`missing_scope` (only for requests with `at` in them), `rate_limit`, `down`. `none` is the answer without any
-credential, where it differs; `always` are headers of every answer; `token_path` is where an app's own credentials
-become a token.
+`missing_scope` (only for requests with `at` in them), `rate_limit`, `down`. Each has the code that Mend must `expect`;
+`missing` and `scopes` are the resources and scopes that it must name, `waits` the seconds to wait where no Retry-After
+says them, `verdict: unclear` is for a wrong credential that is not told from a firewall. `credential` is a header or
+parameter of a good call, where {key} stands for the secret; behind `Basic` in plain text. `settings` and further
+`secrets` are the connection's. `none` is the answer without any credential, where it differs; `always` are headers of
+every answer; `token_path` is where an app's own credentials become a token.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import yaml
 from authlib.oauth1.rfc5849.signature import generate_signature_base_string
 from authlib.oauth1.rfc5849.wrapper import OAuth1Request
 
+from bot.scaffold import BLANK
 from tests.fakes.serve import Reply
 
 FOLDER = Path(__file__).parent.parent / "data" / "providers"
@@ -29,7 +33,11 @@ Told = Mapping[str, Any]
 def recorded(key: str) -> dict[str, Any]:
     file = FOLDER / f"{key}.yaml"
     assert file.exists(), f"tests/data/providers/{key}.yaml is missing: the provider's answers, from its documentation"
-    loaded: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    text = file.read_text(encoding="utf-8")
+    assert BLANK not in text, (
+        f"tests/data/providers/{key}.yaml has blanks: what stands behind {BLANK} tells what belongs there"
+    )
+    loaded: dict[str, Any] = yaml.safe_load(text)
     assert loaded["docs"].startswith("https://")
     return loaded
 

@@ -144,6 +144,11 @@ def test_it_is_said_whether_the_new_one_is_seen_again_and_the_old_one_goes_on(ke
     assert [one for one in every if one in guide] == list(said)
 
 
+def test_nobody_is_told_where_in_stitch_what_stitch_does_not_read() -> None:
+    assert "In Stitch: app.stitchdata.com" in docs_of("zendesk")
+    assert '"In the pipeline" is the page of this connection there.\n' in docs_of("calendly")
+
+
 def test_nobody_is_sent_to_make_what_the_provider_makes_no_more() -> None:
     guide = docs_of("zendesk")
     assert "no new ones since October 27, 2026" in guide
@@ -216,6 +221,12 @@ def test_the_nearest_key_is_named() -> None:
         ("title: Stripe", "tittle: Stripe", None, ""),
         ("shown_once: true", "show_once: true", r"\d+:3", "did you mean shown_once"),
         ("auth: bearer", "auth: barer", r"\d+:3", "'bearer', 'basic'"),
+        (
+            "{kind: statuspage, ",
+            "{",
+            r"\d+:1",
+            "status_page.kind: this key is required: one of statuspage, slack_status",
+        ),
         ("driver: http", "driver: [", None, "not valid YAML"),
         ("key: stripe", "key: strip", "1:1", "the file's name"),
         ('body: "Invalid API Key"', 'body: "Invalid (API"', None, ""),
@@ -262,6 +273,11 @@ def test_a_wrong_sheet_is_an_error_with_file_line_and_column(
         ("code: auth.token_expired", "code: auth.tokn_expired", "no words in messages/causes/codes.yaml; did you mean auth.token_expired?"),
         ("alternatives: [auth.key_deleted]", "alternatives: [auth.zzzzz]", "the code auth.zzzzz has no words"),
         ("code: config.wrong_environment", "code: config.qqqqq", "the code config.qqqqq has no words"),
+        ("auth: bearer", "auth: bearer\n  user: environment", "environment is a field: its value is {environment}"),
+        ("auth: bearer", "auth: basic", 'auth: basic needs user, such as "{email}"'),
+        ("identity: /v1/account", "identity: v1/account", "v1/account does not begin with /"),
+        ("title: Stripe", 'title: "FILL IN: its name"', "still to be filled in: its name"),
+        ("title: Stripe", "title: Stripe # FILL IN: its name", "still to be filled in: its name"),
         (DESCRIBED, 'described: {read: "2026-11-30"}', "without `at`, `said` must tell why none was read"),
         (DESCRIBED, 'described: {said: of its client, read: last week}', "'last week' is no date"),
         ('{at: "https://', '{at: "http://', "does not begin with https://"),
@@ -276,6 +292,14 @@ def test_lint_finds_what_the_schema_cannot(tmp_path: Path, old: str, new: str, w
     found = lint([tmp_path])
     assert any(words in one.text for one in found), found
     assert all(one.line > 1 for one in found)
+
+
+def test_a_setting_that_could_lead_the_credential_to_another_host_is_found(tmp_path: Path) -> None:
+    text = (HERE / "gorgias.yaml").read_text()
+    (tmp_path / "gorgias.yaml").write_text(re.sub(r' pattern: "[^"]*",', "", text))
+    assert [one.text for one in lint([tmp_path])] == [
+        "domain stands in the host of base_url: it needs a pattern, or choices"
+    ]
 
 
 def test_a_finer_refusal_behind_the_name_of_its_status_is_found(tmp_path: Path) -> None:
@@ -379,6 +403,15 @@ def test_editors_get_a_schema_that_fits_every_sheet_and_finds_a_slip() -> None:
     assert not known.is_valid(slip)
     assert not known.is_valid({**yaml.safe_load(GOOD), "driver": "htpp"})
     assert not known.is_valid({"key": "x", "title": "x", "facts_date": "x", "source": "x"})
+
+
+def test_editors_show_at_a_key_what_is_said_of_it() -> None:
+    made = schema()
+    assert made["$defs"]["HttpSpec"]["properties"]["identity"]["description"].startswith("`identity` is the call")
+    assert "`rotate`" in made["$defs"]["Regeneration"]["properties"]["kind"]["description"]
+    assert "`support` is `certified`" in made["properties"]["support"]["description"]
+    told = [key for part in made["$defs"].values() for key in part["properties"].values() if key.get("description")]
+    assert len(told) > 60
 
 
 @pytest.mark.parametrize("key", known_keys())
