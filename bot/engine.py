@@ -91,6 +91,7 @@ def open_case(case_id: str, event: Event, settings: Settings) -> Case:
         connector=data.get("connector", ""),
         regeneration=data.get("regeneration", "update_credentials"),
         reported=data.get("reported", ""),
+        told=dict(data.get("told", {})),
         has_desk=settings.desk is not None,
         changed_at=event.at,
         choices=list(data.get("choices", [])),

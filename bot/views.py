@@ -103,7 +103,7 @@ def _soon(case: Case, settings: Settings) -> list[dict[str, Any]]:
     return [asdict(one) for one in expiries(case.findings) if one.at < until]
 
 
-STATUS = {"good": "complete", "bad": "error", "unclear": "complete", "skipped": "complete"}
+STATUS = {"good": "complete", "bad": "error", "unclear": "pending", "skipped": "pending"}
 
 
 def _checks(case: Case, settings: Settings) -> list[dict[str, Any]]:
@@ -156,7 +156,7 @@ def case_view(
     params: Mapping[str, Any] | None = None,
     asker: str = "",
 ) -> dict[str, Any]:
-    """The view of `messages.render`: case, connection, top finding, checks, params, permalink.
+    """The view of `messages.render`: case, connection, top finding, what a text told, checks, params, permalink.
 
     `asker` is what people call the case's owner, where it is known."""
     top = case.finding
@@ -164,6 +164,7 @@ def case_view(
         "case": {**case.to_dict(), "step": step, "asker": asker},
         "connection": connection_view(settings, case.connection),
         "finding": top.to_dict() if top else None,
+        "told": _meant(case.told, settings, case.connection) if case.told.get("cause") else None,
         "checks": _checks(case, settings),
         "ending": _soon(case, settings),
         "now": time.time(),
@@ -176,10 +177,27 @@ def said_of(found: Diagnosis, settings: Settings, name: str) -> str:
     """What a text means, in a sentence; of the text itself only the names that it gives to things."""
     from messages import render
 
-    known = sheets().get(found.connector or "")
-    view = connection_view(settings, name) or (sheet_view(known) if known else {"connector": "", "title": "the source"})
-    finding: dict[str, Any] = {"verdict": "bad", "cause": found.cause, "code": found.code, "facts": dict(found.facts)}
+    finding, view = _meant(told_of(found), settings, name)
     return "" if found.confidence == "unclear" else render.summary(finding, view)
+
+
+def told_of(found: Diagnosis) -> dict[str, Any]:
+    """What a text means in labels, for a case to keep."""
+    if found.confidence == "unclear":
+        return {"confidence": found.confidence}
+    return {
+        "confidence": found.confidence, "cause": found.cause, "code": found.code, "connector": found.connector or "",
+        "facts": dict(found.facts),
+    }  # fmt: skip
+
+
+def _meant(told: Mapping[str, Any], settings: Settings, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a text means as a finding, and of which connection or kind of source it tells."""
+    known = sheets().get(told.get("connector", ""))
+    view = connection_view(settings, name) or (sheet_view(known) if known else {"connector": "", "title": "the source"})
+    named = {"name": "this connection", "user": told.get("facts", {}).get("user", "of this connection")}
+    finding = {"verdict": "bad", "evidence": "", "cause": "unclassified", "code": None, "facts": {}, **told}
+    return finding, {**named, **view}
 
 
 def reported_as(found: Diagnosis, said: str) -> str:

@@ -195,11 +195,11 @@ def outcome(check: Mapping[str, Any]) -> str:
         said += f" after {check['took_ms'] / 1000:.1f} s"
     if check["verdict"] == "skipped" and not evidence:
         evidence = "An earlier result explains it."
-    return f"{said}. {evidence}".strip()
+    return f"{said}: {evidence}" if evidence else f"{said}."
 
 
 def _open(check: Mapping[str, Any]) -> bool:
-    """Neither good nor bad. Slack has no sign for that and shows the one of a task that is done."""
+    """Neither good nor bad. Slack has no sign for that, so it gets the empty circle of a task that is not done."""
     return check["verdict"] in ("skipped", "unclear")
 
 
@@ -222,7 +222,7 @@ def plan(title: str, checks: Sequence[Mapping[str, Any]], key: str) -> Block:
             "task_id": str(check["task_id"])[:255],
             "title": _title(check),
             "status": check["status"],
-            "output": _rich(outcome(check).removeprefix(f"{verdict(check)}. ") if _open(check) else outcome(check)),
+            "output": _rich(outcome(check).removeprefix(f"{verdict(check)}: ") if _open(check) else outcome(check)),
         }
         for check in checks[:50]
     ]

@@ -163,7 +163,8 @@ def apart(finding: View, connection: View, *, escaping: bool = False) -> Markup:
         return Markup("")
     code = environment(escaping).globals["code"]
     same, asks = undecided(known, place, code)  # type: ignore[arg-type]
-    said = Markup("\n\nIt may also be one of these, which look the same from here:\n") + Markup("\n").join(
+    it = "one of these, which look" if len(same) > 1 else "this, which looks"
+    said = Markup(f"\n\nIt may also be {it} the same from here:\n") + Markup("\n").join(  # noqa: S704 - ours
         Markup("• ") + one for one in same
     )
     if asks:

@@ -50,7 +50,10 @@ def _seen(view: View) -> dict[str, Any]:
         }  # fmt: skip
         words = {part: WhenAsked(partial(make, finding, place, escaping=True)) for part, make in made.items()}
     known = finding_of(finding) if finding else None
+    told = view.get("told")
+    parts: dict[str, Any] = {"summary": summary, "means": means, "who": who, "next": next_step}
     return {
+        "told_in_words": {part: make(*told, escaping=True) for part, make in parts.items()} if told else {},
         "ending": [],
         "now": 0.0,
         **view,
@@ -100,7 +103,7 @@ def progress(view: View, *, key: str) -> dict[str, Any]:
     bad = sum(1 for c in view["checks"] if c["verdict"] == "bad")
     title = f"Checks of {one_line(view['case']['connection'])}: {done} of {len(view['checks'])} done"
     title += f", {bad} failed" if bad else ""
-    lines = [f"{c['claim'].rstrip('.')}: {blocks.outcome(c)}" for c in view["checks"]]
+    lines = [f"{c['claim'].rstrip('.')}. {blocks.outcome(c)}" for c in view["checks"]]
     text = "\n".join([str(clean(title)), *(str(clean(line)) for line in lines)])
     return {"text": _short(text), "blocks": [blocks.plan(title, view["checks"], key)]}
 

@@ -72,8 +72,8 @@ def environment(escaping: bool) -> jinja2.Environment:
     known = blocks.words()
     environment.globals.update(
         raw_mention=raw_mention, link=link, utc=utc, when=when, moment=moment, name=one_line, verdict=blocks.verdict,
-        STATE=known["states"], VERDICT=known["verdicts"], SECRET=known["secrets"], ROTATION=known["rotation"],
-        steps=_steps, tries=_tries, wait=wait, expires=expires, advice=advice,
+        STATE=known["states"], LABEL=known["answers"], VERDICT=known["verdicts"], SECRET=known["secrets"],
+        ROTATION=known["rotation"], steps=_steps, tries=_tries, wait=wait, expires=expires, advice=advice,
         upper_first=_upper_first,
         **sentences(environment.finalize or bare, escaping),
     )  # fmt: skip

@@ -495,4 +495,4 @@ def test_an_unclear_http_answer_gets_its_own_next_step_and_the_question_that_dec
     # Not that of the status page, which cannot be read from here either.
     assert "Next:    Ask whoever runs the firewall or proxy" in ran.out
     assert "Or:      HubSpot wants a person to solve a captcha." in ran.out
-    assert "Decides: Does a firewall or proxy stand between?" in ran.out
+    assert "Ask:     Does a firewall or proxy stand between?" in ran.out

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.checks.base import Target, finding
-from bot.checks.text import evidence
+from bot.checks.text import evidence, readable
 from bot.drivers.aws import Account, Keys
 from bot.drivers.network import Deadline, Trouble
 from flows.core.finding import Finding
@@ -136,7 +136,7 @@ def _tables(target: Target, account: Account) -> tuple[str, list[Problem]]:
             account.call("dynamodb", "list_tables", Limit=1)
         except Trouble as trouble:
             problems.append((trouble, "dynamodb:ListTables", "*"))
-    return f"all {len(target.tables)} selected tables are readable" if target.tables else "tables are listed", problems
+    return readable(len(target.tables), selected=True) if target.tables else "tables are listed", problems
 
 
 def _table(target: Target, account: Account, table: str) -> list[Problem]:

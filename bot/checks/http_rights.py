@@ -149,8 +149,12 @@ def _summed_up(target: Target, seen: _Seen) -> Finding:
         words = "no call is known for these, or time ran out"
         ruling = Ruling("unclear", "unclassified", "availability.too_slow")
     if ruling is None:
-        return found(RIGHTS, target, f"all {len(seen.answering)} resources answer", **facts)
+        return found(RIGHTS, target, _all_answer(len(seen.answering)), **facts)
     return found(RIGHTS, target, words + _others(seen), ruling, **facts)
+
+
+def _all_answer(number: int) -> str:
+    return "the one resource answers" if number == 1 else f"all {number} resources answer"
 
 
 def _others(seen: _Seen) -> str:

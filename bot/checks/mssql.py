@@ -8,7 +8,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.reading import once, password_ends, told
 from bot.checks.remedies import managed
-from bot.checks.text import evidence
+from bot.checks.text import evidence, readable
 from bot.drivers.mssql import Reading, examine, quoted
 from bot.drivers.network import Trouble
 from flows.core.expiry import until
@@ -130,8 +130,8 @@ def verify_permissions(target: Target) -> Finding:
         trouble = Trouble("missing_privilege", "privilege.table_select_missing", "0 tables are readable")
         grant = f"GRANT SELECT ON DATABASE::{quoted(str(target.settings.get('database') or ''))} TO {_user(target)};"
         return _told(RIGHTS, trouble, target, missing=["any table"], statements=[grant])
-    said = f"all {len(target.tables)} selected" if target.tables else str(read.readable)
-    return finding(RIGHTS, "good", evidence=f"{said} tables are readable", **_facts(target))
+    said = readable(len(target.tables) or read.readable, selected=bool(target.tables))
+    return finding(RIGHTS, "good", evidence=said, **_facts(target))
 
 
 def _user(target: Target) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.reading import once, password_ends, told
 from bot.checks.remedies import managed
-from bot.checks.text import evidence
+from bot.checks.text import evidence, readable
 from bot.drivers.network import Trouble
 from bot.drivers.oracle import Reading, examine
 from flows.core.expiry import until
@@ -115,7 +115,7 @@ def verify_permissions(target: Target) -> Finding:
         trouble = Trouble(top.cause, top.code, words, top.alternatives)
         return _told(RIGHTS, trouble, target, missing=[name for name, _ in found.refused], statements=statements)
     if target.tables:
-        words = f"all {len(target.tables)} selected tables are readable"
+        words = readable(len(target.tables), selected=True)
         return finding(RIGHTS, "good", evidence=words, **facts_of(target))
     return _unselected(target, found)
 

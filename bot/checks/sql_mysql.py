@@ -9,7 +9,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.network import kept_line
 from bot.checks.remedies import managed, place, remedy
-from bot.checks.text import evidence
+from bot.checks.text import evidence, readable
 from bot.drivers.mysql import Reading, examine
 from bot.drivers.mysql_catalogue import Seen, quoted
 from bot.drivers.network import Trouble
@@ -77,8 +77,8 @@ def verify_permissions(target: Target) -> Finding:
     if not (target.tables or read.readable):
         words = "0 tables are readable"
         return finding(RIGHTS, "bad", "privilege.table_select_missing", "missing_privilege", evidence=words, **facts)
-    said = f"all {len(read.tables)} selected" if target.tables else str(read.readable)
-    return _beside(target, read, f"{said} tables are readable", facts)
+    said = readable(len(read.tables) if target.tables else read.readable, selected=bool(target.tables))
+    return _beside(target, read, said, facts)
 
 
 def interrupted(target: Target, check: str, read: Reading, trouble: Trouble) -> Finding:

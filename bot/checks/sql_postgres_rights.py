@@ -8,7 +8,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.remedies import managed, place, remedy
 from bot.checks.remedies_postgres import literal, quoted
-from bot.checks.text import evidence
+from bot.checks.text import evidence, readable
 from bot.drivers.postgres import Reading
 from bot.drivers.postgres_catalogue import Below, TableRights
 from flows.core.finding import Finding, Verdict
@@ -135,7 +135,7 @@ def _of(one: TableRights | Below) -> str:
 
 def _in_time(target: Target, read: Reading, facts: dict[str, Any]) -> Finding:
     """All is readable: unless the server ends every query of this role too soon to read much."""
-    words = f"all {len(target.tables)} selected tables are readable"
+    words = readable(len(target.tables), selected=True)
     if not 0 < read.server.timeout < SHORT:
         return finding(RIGHTS, "good", evidence=words, **facts)
     said = f"{words}, but every query of {read.user} ends after {read.server.timeout} ms (statement_timeout)"

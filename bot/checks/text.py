@@ -15,3 +15,9 @@ def evidence(target: Target, text: str) -> str:
     for value in sorted((v for v in target.secrets.values() if len(v) >= 3), key=len, reverse=True):
         text = text.replace(value, "***")
     return UNSEEN.sub("\ufffd", " ".join(text.split())[:500])
+
+
+def readable(number: int, *, selected: bool, thing: str = "table") -> str:
+    """As in: all 3 selected tables are readable; 1 table is readable."""
+    which = ("the selected" if number == 1 else f"all {number} selected") if selected else str(number)
+    return f"{which} {thing}{' is' if number == 1 else 's are'} readable"

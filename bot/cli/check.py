@@ -17,7 +17,7 @@ from bot.checks.run import get_ready, run_all
 from bot.checks.target import target_for
 from bot.cli.fleet import COLOUR, Result, side_by_side, told
 from bot.cli.text import as_json as shown_as_json
-from bot.cli.text import clean, hide
+from bot.cli.text import beside, clean, hide
 from bot.own import use_own
 from bot.references import serve_references_if_any
 from bot.settings import REFERENCE, Settings, SettingsError, load
@@ -74,21 +74,22 @@ def _alone(settings: Settings, name: str, *, quiet: bool) -> Result:
 
     def tell(f: Finding) -> None:
         line = Text(f"{f.verdict:8}", COLOUR[f.verdict]).append(f"{f.check:24}", "default")
-        console.print(
-            line.append(clean(f.evidence)[:400], "default").append(f"  {f.took_ms} ms", "dim"), soft_wrap=True
-        )
+        line.append(clean(f.evidence)[:400], "default")
+        line.append("" if f.verdict == "skipped" else f"  {f.took_ms} ms", "dim").rstrip()
+        console.print(line, soft_wrap=True)
 
     with console.status(f"checking {clean(name)}"):
         found = result(settings, name, tell)
     console.print(
         Text(f"\n{clean(name)}: {found['verdict']}. ", "bold").append(clean(found["summary"])), soft_wrap=True
     )
-    for line in [*_advice(found, connection_view(settings, name)), *_ending(found)]:
+    width = console.width if console.is_terminal else None
+    for line in [*_advice(found, connection_view(settings, name), width), *_ending(found)]:
         console.print(Text(line), soft_wrap=True)
     return found
 
 
-def _advice(found: Result, view: dict[str, Any]) -> list[str]:
+def _advice(found: Result, view: dict[str, Any], width: int | None) -> list[str]:
     """A red result says the cause, the next step, what it could be instead, whose it is, and whether waiting helps."""
     from messages import render
 
@@ -98,13 +99,14 @@ def _advice(found: Result, view: dict[str, Any]) -> list[str]:
         return []
     same = f" (could as well be {', '.join(top['alternatives'])})" if top["alternatives"] else ""
     others, questions = render.instead(top, view)
-    return [
-        f"Who:     {clean(render.who(top, view))}",
-        f"Next:    {clean(top['next'])}",
-        *(f"Or:      {clean(other)}" for other in others),
-        *(f"Decides: {clean(question)}" for question in questions if others),
-        f"Cause:   {found['cause'] or 'unclear'}, {found['code'] or 'no code'}{same}",
+    told = [
+        ("Who", render.who(top, view)),
+        ("Next", top["next"]),
+        *(("Or", other) for other in others),
+        *(("Ask", question) for question in questions if others),
+        ("Cause", f"{found['cause'] or 'unclear'}, {found['code'] or 'no code'}{same}"),
     ]
+    return [line for label, text in told for line in beside(label, text, width)]
 
 
 def _ending(found: Result) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
 from bot.cli.text import as_json as shown_as_json
-from bot.cli.text import clean, hide
+from bot.cli.text import beside, clean, hide
 from bot.own import use_own
 from bot.settings import Settings, SettingsError, load
 from bot.slack.commands import connection_of
@@ -18,9 +19,7 @@ from flows.core.sheet import sheet, sheets
 
 # Of a log that is piped in, the beginning and the end are kept.
 HEAD, TAIL = 100_000, 800_000
-UNCLEAR = (
-    "Try:     `mend check NAME` looks at the connection itself; `--connector KEY` says which source the text is from"
-)
+UNCLEAR = "`mend check NAME` looks at the connection itself; `--connector KEY` says which source the text is from"
 
 
 def standard_input() -> str:
@@ -106,15 +105,16 @@ def _lines(answer: dict[str, Any], connection: str, who: str) -> list[str]:
     place = [f"stage {answer['stage']}"] if answer["stage"] else []
     place += [str(answer["connector"]).replace("_", " ")] if answer["connector"] else []
     place += [f"connection {connection}"] if connection else []
-    return [
-        clean(answer["summary"]),
-        f"Next:    {clean(answer['next'])}",
-        f"Who:     {clean(who)}{_leader(answer)}",
-        f"Cause:   {answer['cause']}, {answer['code'] or 'no code'} ({answer['confidence']})",
-        *([f"Where:   {clean(', '.join(place))}"] if place else []),
-        *([f"Because: {clean(answer['matched'])}"] if answer["matched"] else []),
-        *([UNCLEAR] if answer["confidence"] == "unclear" else []),
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    told = [
+        ("Who", f"{clean(who)}{_leader(answer)}"),
+        ("Next", answer["next"]),
+        ("Cause", f"{answer['cause']}, {answer['code'] or 'no code'} ({answer['confidence']})"),
+        *([("Where", ", ".join(place))] if place else []),
+        *([("Because", answer["matched"])] if answer["matched"] else []),
+        *([("Try", UNCLEAR)] if answer["confidence"] == "unclear" else []),
     ]
+    return [clean(answer["summary"]), *(line for label, text in told for line in beside(label, text, width))]
 
 
 def _leader(answer: dict[str, Any]) -> str:

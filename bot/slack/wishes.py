@@ -14,7 +14,7 @@ from bot.slack.commands import Wish, connection_of, of_connection
 from bot.slack.home import OPEN, PAUSED
 from bot.slack.sender import Later, Sender
 from bot.store import Store
-from bot.views import ending, in_order, reported_as, said_of
+from bot.views import ending, in_order, reported_as, said_of, told_of
 from flows.core.effects import Event
 from flows.core.expiry import DAY
 from flows.core.explain import explain
@@ -86,11 +86,11 @@ class Wishes:
             return []
 
     async def open(
-        self, asked: Wish, place: Mapping[str, str], user: str, key: str, *, reported: str = "", typed: str = ""
+        self, asked: Wish, place: Mapping[str, str], user: str, key: str, *, typed: str = "", **told: Any
     ) -> Payload:
-        """Raises InTheWay when the thread has its case, or is about to."""
+        """`told` is what a pasted text means. Raises InTheWay when the thread has its case, or is about to."""
         settings = self.settings()
-        data: dict[str, Any] = {**place, "choices": sorted(settings.connections), "reported": reported}
+        data: dict[str, Any] = {**place, "choices": sorted(settings.connections), **told}
         if asked.connection:
             data.update(of_connection(settings, asked.connection))
             data.update({"trigger": "regenerate", "answer": asked.route} if asked.route else {})
@@ -131,8 +131,8 @@ class Wishes:
         settings = self.settings()
         name = connection_of(found, text, settings)
         said = await asyncio.to_thread(said_of, found, settings, name)
-        reported = reported_as(found, said) if said else ""
-        return await self.open(Wish("open" if name else "pick", name), place, user, key, reported=reported)
+        told: dict[str, Any] = {"reported": reported_as(found, said) if said else "", "told": told_of(found)}
+        return await self.open(Wish("open" if name else "pick", name), place, user, key, **told)
 
     async def _own_cases(self, verb: str, place: Mapping[str, str], user: str, key: str) -> Payload:
         led = [user, *await self._groups(place["team"], user)]

@@ -16,6 +16,8 @@ CLOSED = frozenset({"resolved", "cancelled", "expired"})
 class Case:
     """The case as stored. `version` grows with each question, so that a button of an older one is known as stale.
 
+    `reported` is what a pasted text was taken for, in words; `told` the same in labels: cause, code, connector, facts,
+    confidence. Of a text that tells of nothing known only `confidence` is there.
     `repairs` are the ways of renewing credentials that Mend can go itself, kinds as in a sheet's `regeneration`.
     `rotation` is how far a rotation is: its stage, step and id, never a value.
     `confirming_at` is when it was last said to be mended: what the pipeline did before proves nothing.
@@ -42,6 +44,7 @@ class Case:
     came_from: str = ""
     closed_from: str = ""
     reported: str = ""
+    told: dict[str, Any] = field(default_factory=dict)
     ticket: dict[str, str] = field(default_factory=dict)
     has_desk: bool = False
     regeneration: str = "update_credentials"

@@ -111,6 +111,8 @@ class Conversation:
         case.orders.append(Order("root"))
         if event.data.get("alert"):
             HEARD["alerted"](case, event)
+        elif case.told:
+            case.orders.append(say("told"))
         if case.connection:
             return self.fire(case, event.data.get("trigger", "chosen"), event)
         ask(case, "choose", ("mend_choose", "mend_cancel"))

@@ -67,7 +67,7 @@ def test_the_keyboard_is_enough(world: World, browser: Browser) -> None:
         page.keyboard.press("Enter")
         page.keyboard.type("/mend billing")
         page.keyboard.press("Enter")
-        expect(page.locator("#list article", has_text="about the permissions")).to_be_visible()
+        expect(page.locator("#list article", has_text="at the permissions")).to_be_visible()
         focus(page, "repl")
         page.keyboard.press("Enter")
         expect(thread(page)).to_contain_text("may not read public.invoices")

@@ -207,8 +207,9 @@ def test_no_secret_is_in_anything_that_left_the_process(world: World, talk: Talk
 def test_a_message_that_names_no_connection_leads_to_the_picker_and_says_what_it_means(world: World) -> None:
     pointed = world.slack.say('ERROR: relation "orders" does not exist', user=ALICE, channel="C0DATA")
     world.slack.shortcut(pointed, user=ALICE)
-    said = "These selected tables do not exist: orders (config_error, config.table_missing)"
-    wait(lambda: any(said in m["text"] for m in world.slack.thread("C0DATA", pointed)))
+    told = Talk(world, "C0DATA", pointed, ALICE).said("These selected tables do not exist: orders")["text"]
+    assert [part for part in ("Who: ", "Next: ", "config_error, config.table_missing") if part not in told] == []
+    Talk(world, "C0DATA", pointed, ALICE).said("Which connection is it about?")
 
 
 def test_a_secret_that_stands_in_the_file_is_told_of_at_the_start_without_itself(world: World) -> None:

@@ -134,12 +134,12 @@ def test_the_address_of_the_console_is_the_connections_own_and_an_example_withou
     ("key", "said"),
     [
         ("close", ("shown only once", "goes on working beside it")),
-        ("toggl", ("can be looked at again", "stops working at once")),
+        ("toggl", ("can be seen there again", "stops working at once")),
         ("linkedin_ads", ()),
     ],
 )
 def test_it_is_said_whether_the_new_one_is_seen_again_and_the_old_one_goes_on(key: str, said: tuple[str, ...]) -> None:
-    every = ("shown only once", "can be looked at again", "goes on working beside it", "stops working at once")
+    every = ("shown only once", "can be seen there again", "goes on working beside it", "stops working at once")
     guide = docs_of(key)
     assert [one for one in every if one in guide] == list(said)
 

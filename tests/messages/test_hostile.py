@@ -36,11 +36,13 @@ def test_hostile_text_does_no_harm_anywhere(text: str) -> None:
         "settings": {"user": text, "host": text},
     }
     hurt = case(connection=text, owner=text, reported=text, findings=[finding] * 8, ticket={"url": text, "id": text},
-                tried=[text], skipped=[text], choices=[text])  # fmt: skip
+                tried=[text], skipped=[text], choices=[text],
+                told={"cause": text, "code": text, "confidence": text})  # fmt: skip
     choices = [{"name": text, "title": text, "broken": True}]
     params = {"by": text, "problem": text, "trigger": text, "choices": choices}
     checks = [{**CHECKS[2], "claim": text, "evidence": text}]
-    seen = view(case=hurt, connection=place, finding=finding, checks=checks, params=params, url=text)
+    seen = view(case=hurt, connection=place, finding=finding, checks=checks, params=params, url=text,
+                told=(finding, place))  # fmt: skip
     made = [render.message(n, seen, ("mend_check_again", "mend_choose"), key="k") for n in NAMES]
     made += [render.message("failed", view(finding={**finding, "cause": c, "code": None}), (), key="k")
              for c in ("third_party_down", "missing_privilege", "rate_limited")]  # fmt: skip

@@ -219,7 +219,26 @@ def test_the_head_of_a_case_that_waits_for_a_person_does_not_say_that_it_is_chec
         for waiting in (False, True)
     ]
     assert ["Checking the permissions" in head["text"] for head in heads] == [True, False]
-    assert "Waiting for an answer" in heads[1]["text"]
+    assert "Stuck at the permissions" in heads[1]["text"]
+
+
+def test_a_pasted_error_is_explained_before_anything_is_asked() -> None:
+    finding = {**FINDING, "evidence": "", "alternatives": []}
+    told = {"cause": finding["cause"], "code": finding["code"], "confidence": "certain"}
+    seen = view(case=case(state="choosing", told=told, connection=""), told=(finding, WAREHOUSE), finding=None)
+    said = render.message("told", seen, key="k")["text"]
+    assert "What that message says: The server refused the password for user stitch." in said
+    assert [
+        part
+        for part in ("Who: The owner of the database.", "Next: ", "auth.wrong_password, certain")
+        if part not in said
+    ] == []
+    assert "The server refused the password" in render.message("why", seen, key="k")["text"]
+
+
+def test_a_text_that_tells_of_no_error_is_said_to_be_none() -> None:
+    seen = view(case=case(state="choosing", told={"confidence": "unclear"}, connection=""), finding=None)
+    assert "finds no error that it knows" in render.message("told", seen, key="k")["text"]
 
 
 def test_small_print_after_a_list_is_small_print() -> None:

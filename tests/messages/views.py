@@ -46,7 +46,7 @@ def case(**more: Any) -> dict[str, Any]:
         "id": "c1", "state": "verifying_credentials", "step": "verify_credentials", "version": 3, "owner": "U0ALICE",
         "opened_at": 1_795_488_000.0, "changed_at": 1_795_488_060.0, "connection": "warehouse", "connector": "postgres",
         "waiting": False, "skipped": ["check_status"], "tried": ["retried:verifying_credentials"], "ticket": {}, "findings": [FINDING],
-        "choices": ["warehouse", "crm"], "reported": "", "has_desk": True, "regeneration": "update_credentials",
+        "choices": ["warehouse", "crm"], "reported": "", "told": {}, "has_desk": True, "regeneration": "update_credentials",
         "helpful": None, "rotation": {}, "flow": "reauthorize", **more,
     }  # fmt: skip
 
