@@ -92,8 +92,15 @@ def _needed(target: Target, name: str) -> str:
 
 def base_url(target: Target) -> str:
     """Where the API begins, without a slash at the end. `base_url` in the settings wins. Raises Trouble."""
-    given = str(target.settings.get("base_url") or "")
-    return (given or fill(spec(target).base_url, target)).rstrip("/")
+    if given := str(target.settings.get("base_url") or ""):
+        return given.rstrip("/")
+    for name in re.findall(FIELD, spec(target).base_url):
+        field, said = _field(target, name), written(target, name)
+        if field and field.pattern and said and not re.fullmatch(field.pattern, said, re.I):
+            raise Trouble(
+                "config_error", "config.malformed_url", f"{name} is {said}, not of the form of {field.example}"
+            )
+    return fill(spec(target).base_url, target).rstrip("/")
 
 
 def kind_of_auth(target: Target) -> str:

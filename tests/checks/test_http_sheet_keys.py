@@ -282,6 +282,29 @@ def test_a_region_stands_for_its_host_and_an_unknown_one_is_named_with_those_the
     assert (steps["name_resolves"].code, steps["port_answers"].verdict) == ("config.wrong_region", "skipped")
 
 
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [
+        ("zendesk", {"subdomain": "acme.zendesk.com"}),
+        ("gorgias", {"domain": "https://acme.gorgias.com"}),
+        ("activecampaign", {"host": "https://acme.api-us1.com"}),
+    ],
+)
+def test_a_whole_address_where_a_word_is_wanted_is_named_and_not_looked_up(key: str, settings: dict[str, str]) -> None:
+    known = sheet(key)
+    wrong = Target("crm", key, known, {**settings, "status_url": "http://127.0.0.1:9"}, {})
+    steps = {one.check: one for one in run_all(wrong)}
+    assert (steps["name_resolves"].code, steps["port_answers"].verdict) == ("config.malformed_url", "skipped")
+    (given,), (name,) = settings.values(), settings
+    example = next(field.example for field in known.fields if field.name == name)
+    assert steps["name_resolves"].evidence == f"{name} is {given}, not of the form of {example}"
+
+
+def test_a_name_in_other_letters_is_the_same_name() -> None:
+    upper = Target("crm", "netsuite", sheet("netsuite"), {"account": "1234567-SB1"})
+    assert base_url(upper) == "https://1234567-SB1.suitetalk.api.netsuite.com"
+
+
 def test_a_key_that_is_the_user_of_basic_authentication_is_never_shown() -> None:
     seen: list[str] = []
 
