@@ -37,6 +37,8 @@ SRV = {
     "servfail": ("bad", "dns.servfail"),
     "silent": ("bad", "dns.timeout"),
 }
+# An address that is away hides none that is there: https://www.rfc-editor.org/rfc/rfc8305
+WEB = ("both", "fifty", "stalled")
 
 
 def own_namespaces() -> list[str]:
@@ -60,6 +62,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     mongo = {"database": "shop", "user": "stitch", "sslmode": "disable", "connect_timeout": 3}
     connections |= {f"srv-{n}": {"connector": "mongodb", "secrets": {"password": "right"}, "tables": ["shop.orders"],
                                  "settings": {**mongo, "host": f"mongodb+srv://{n}.db.test/?w=1"}} for n in SRV}  # fmt: skip
+    connections |= {f"web-{n}": {"connector": "http_api", "secrets": {"token": "abc-123"},
+                                 "settings": {"base_url": f"http://{n}.test:8080", "timeout": 3}} for n in WEB}  # fmt: skip
     file.write_text(yaml.safe_dump({"connections": connections}))
     mend = [sys.executable, "-m", "bot.cli", "check", "--all", "--json", "--config", str(file)]
     run = subprocess.run(
@@ -90,3 +94,8 @@ def test_the_member_behind_a_name_is_told(seen: dict[str, Any]) -> None:
     assert "gone.db.test" in seen["srv-lost"]["summary"]
     assert "node.db.test:27018" in str(seen["srv-down"]["findings"])
     assert "node.elsewhere.test" in str(seen["srv-foreign"]["findings"])
+
+
+@pytest.mark.parametrize("name", WEB)
+def test_an_address_that_is_away_hides_none_that_is_there(seen: dict[str, Any], name: str) -> None:
+    assert (seen[f"web-{name}"]["verdict"], seen[f"web-{name}"]["code"]) == ("good", None), seen[f"web-{name}"]

@@ -29,6 +29,11 @@ ADDRESSES: dict[tuple[str, str], str | list[str]] = {
     ("inside.test.", "A"): "10.1.2.3",
     ("six.test.", "AAAA"): "2001:db8::1",
     ("node.db.test.", "A"): "127.0.0.1",
+    # Behind these a web server, not at every address.
+    ("both.test.", "AAAA"): "::1",
+    ("both.test.", "A"): "127.0.0.1",
+    ("fifty.test.", "A"): [f"127.0.1.{n}" for n in range(1, 51)],
+    ("stalled.test.", "A"): ["127.0.2.1", "127.0.2.2"],
     (f"{SRV}good.db.test.", "SRV"): ["0 0 27019 node.db.test.", "0 0 27017 node.db.test."],
     ("good.db.test.", "TXT"): '"authSource=admin&replicaSet=rs0"',
     (f"{SRV}twotxt.db.test.", "SRV"): "0 0 27017 node.db.test.",
@@ -77,6 +82,27 @@ def serve_mongo() -> None:
             threading.Thread(target=mongod.talk, args=(server.accept()[0],), daemon=True).start()
 
 
+def serve_web() -> None:
+    """An API on some addresses; the others refuse, and two take a line and never accept it."""
+    held = []
+    for host in ("::1", "127.0.2.1"):
+        full = socket.create_server((host, 8080), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=0)
+        caller = socket.create_connection((host, 8080))
+        held += [full, caller]
+    for host in ("127.0.0.1", "127.0.1.50", "127.0.2.2"):
+        server = socket.create_server((host, 8080))
+        threading.Thread(target=answer_all, args=(server, held), daemon=True).start()
+
+
+def answer_all(server: socket.socket, held: list[socket.socket]) -> None:
+    while True:
+        peer = server.accept()[0]
+        status = "200 OK" if b"\r\nauthorization:" in peer.recv(65536).lower() else "401 Unauthorized"
+        body = b'{"id": 7}' if status.startswith("2") else b'{"error": "who are you"}'
+        peer.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        peer.close()
+
+
 def raise_loopback() -> None:
     """`ip link set lo up` (SIOCGIFFLAGS, SIOCSIFFLAGS and IFF_UP of linux/sockios.h and linux/if.h)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
@@ -93,6 +119,7 @@ def main() -> int:
         subprocess.run(["mount", "--bind", file.name, "/etc/resolv.conf"], check=True)
         threading.Thread(target=serve, daemon=True).start()
         threading.Thread(target=serve_mongo, daemon=True).start()
+        serve_web()
         return subprocess.run(sys.argv[1:], env={**os.environ}, check=False).returncode
 
 

@@ -52,13 +52,17 @@ class Authority:
         return made
 
     def issue(
-        self, name: str, common: str, *names: str, days: int = 30, starts: int = -60, key: Any = None
-    ) -> tuple[Path, Path]:
-        """(certificate, key) for `common` and the addresses `names`; with negative `days` it has expired."""
+        self, name: str, common: str, *names: str, days: int = 30, starts: int = -60, key: Any = None,
+        staple: bool = False,
+    ) -> tuple[Path, Path]:  # fmt: skip
+        """(certificate, key) for `common` and the addresses `names`; with negative `days` it has expired.
+
+        With `staple` it promises that the server brings a proof of its validity.
+        """
         key = key or ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.now(datetime.UTC)
         known = [x509.IPAddress(ipaddress.ip_address(n)) if n[0].isdigit() else x509.DNSName(n) for n in names]
-        made = self._sign(_name(common), key, now + starts * DAY, now + days * DAY, known)
+        made = self._sign(_name(common), key, now + starts * DAY, now + days * DAY, known, staple)
         certificate, private = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
         private.write_bytes(key.private_bytes(
@@ -68,7 +72,7 @@ class Authority:
 
     def _sign(
         self, subject: x509.Name, key: Any, begins: datetime.datetime, ends: datetime.datetime,
-        names: list[x509.GeneralName] | None,
+        names: list[x509.GeneralName] | None, staple: bool = False,
     ) -> x509.Certificate:  # fmt: skip
         builder = (
             x509.CertificateBuilder().subject_name(subject).issuer_name(_name(self.common)).public_key(key.public_key())
@@ -77,4 +81,7 @@ class Authority:
         )  # fmt: skip
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if staple:
+            feature = x509.TLSFeature([x509.TLSFeatureType.status_request])
+            builder = builder.add_extension(feature, critical=False)
         return builder.sign(self.key, hashes.SHA256())
