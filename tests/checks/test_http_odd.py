@@ -213,7 +213,9 @@ def table() -> Iterator[None]:
 
 def target(connector: str, url: str, **settings: str) -> Target:
     one = sheet(connector)
-    plain = {field.name: field.example or "acme" for field in one.fields if field.required and not field.secret}
+    plain = {"email": "bot@acme.com"} | {
+        field.name: field.example or "acme" for field in one.fields if field.required and not field.secret
+    }
     secrets = {field.name: f"{KEY}-{field.name}" for field in one.fields if field.secret}
     return Target("crm", connector, one, {**plain, "base_url": url, **settings}, secrets, timeout=LIMIT)
 
