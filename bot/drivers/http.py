@@ -5,22 +5,26 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import json
+import logging
 import queue
 import re
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from bot.drivers.http_lines import adapter
 from bot.drivers.http_trouble import port, split, trouble_of
 from bot.drivers.network import Deadline, Trouble
 
 # What is longer says nothing more; as JSON it may take fifty times its size.
 MAX_BODY = 262_144
 MAX_HOPS = 5
+# It warns of odd answers with a trace and the whole address, in which a key may stand.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 # Other codecs of Python's take much time for hostile bytes.
 CHARSETS = re.compile(
     r"charset=[\"']?(utf-?(?:8|16|32)(?:-?[lb]e)?|iso-8859-\d+|us-ascii|windows-125\d|shift_jis|gbk|euc-jp)\b", re.I
@@ -48,7 +52,7 @@ class Answer:
     @cached_property
     def body(self) -> Any:
         try:
-            return None if self.truncated else json.loads(self.text)
+            return None if self.truncated else json.loads(self.text, parse_int=_number)
         except (ValueError, RecursionError):
             return None
 
@@ -59,6 +63,11 @@ class Answer:
 
     def json(self) -> Any:
         return self.body
+
+
+def _number(text: str) -> float:
+    """Of more digits than Python reads as a whole number it is still a number."""
+    return int(text) if len(text) < 4300 else float(text)
 
 
 @cache
@@ -169,20 +178,24 @@ class _Call:
             answer, onward = self._one(session, headers, post, hop, first)
             if not onward or not self.redirects:
                 return answer
+            session.close()  # lines only: what is said to stay may end: https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1
             self.url = _onward(self.url, onward, first)
             if not _same_place(first, split(self.url)):
                 headers = {k: v for k, v in headers.items() if k.lower() in ("accept", "user-agent")}
                 first = first._replace(netloc="")  # coming back does not bring the credential back
             # https://www.rfc-editor.org/rfc/rfc9110#section-15.4: only 307 and 308 keep the method and the body.
             post = post if answer.status in (307, 308) else ""
-        to = self.url.split("?")[0]
-        raise Trouble("config_error", "config.redirect_loop", f"more than {MAX_HOPS} redirects, the last to {to}")
+        said = f"more than {MAX_HOPS} redirects, the last to {self.place}{urlsplit(self.url).path}"
+        raise Trouble("config_error", "config.redirect_loop", said)
 
     def _one(
         self, session: Any, headers: dict[str, str], post: str, hop: int, first: SplitResult
     ) -> tuple[Answer, str]:
+        # Else a user in the address would take the place of the credential.
+        signed = any(name.lower() == "authorization" for name in headers)
         with session.request(
             "POST" if post else "GET", self.url, headers=headers, data=post.encode() or None,
+            auth=_as_it_is if signed else None,
             timeout=self.deadline.left(), stream=True, allow_redirects=False, verify=self.verify,
         ) as response:  # fmt: skip
             self.began = True
@@ -196,36 +209,21 @@ class _Call:
     def _session(self) -> Any:
         import requests
 
-        session = requests.Session()
+        class Session(requests.Session):
+            def get_redirect_target(self, resp: Any) -> None:
+                """Redirects are followed here; requests would read the whole of each answer for them."""
+
+        session = Session()
         session.trust_env = False
         if self.proxy:
             session.proxies = {"http": self.proxy, "https": self.proxy}
         for scheme in ("http://", "https://"):
-            session.mount(scheme, _adapter(self.sockets, self.admit))
+            session.mount(scheme, adapter(self.sockets, self.admit))
         return session
 
 
-def _adapter(sockets: list[socket.socket], admit: Callable[[socket.socket], None]) -> Any:
-    """An adapter of requests that remembers its sockets, so that a call can be cut off from outside."""
-    from requests.adapters import HTTPAdapter
-
-    class Noting(HTTPAdapter):
-        def get_connection_with_tls_context(self, *args: Any, **more: Any) -> Any:
-            pool: Any = super().get_connection_with_tls_context(*args, **more)
-            kind = pool.ConnectionCls
-
-            class Connection(kind):  # type: ignore[misc, valid-type]
-                def _new_conn(self) -> Any:
-                    # Before the TLS handshake, which may drip too; it takes the socket itself away from us.
-                    peer = super()._new_conn()
-                    admit(peer)
-                    sockets.append(peer.dup())
-                    return peer
-
-            pool.ConnectionCls = Connection
-            return pool
-
-    return Noting()
+def _as_it_is(request: Any) -> Any:
+    return request
 
 
 def _bounded(raw: Any, deadline: Deadline, place: str) -> tuple[bytes, bool]:
@@ -248,12 +246,18 @@ def _text(data: bytes, content_type: str) -> str:
 
 def _onward(url: str, location: str, first: SplitResult) -> str:
     """Where a redirect leads. Raises Trouble for what no provider's redirect may reach."""
-    to = urljoin(url, location)
+    with contextlib.suppress(UnicodeError):
+        location = location.encode("latin-1").decode()  # RFC 9110 knows ASCII only, servers send UTF-8
     try:
-        host = split(to).hostname or ""
-    except Trouble:
-        words = f"a redirect leads to {to[:100]}, which is no http address"
+        to = urljoin(url, location)
+        parts = split(to)
+    except (Trouble, ValueError):
+        words = f"a redirect leads to {location[:100]}, which is no http address"
         raise Trouble("config_error", "config.malformed_url", words) from None
+    host = parts.hostname or ""
+    if parts.username is not None and parts.netloc != urlsplit(url).netloc:
+        # https://www.rfc-editor.org/rfc/rfc9110#section-4.2.4: an error, as it likely hides where an address leads.
+        raise Trouble("config_error", "config.malformed_url", f"a redirect names a user before {host}")
     if _inside(host) and not _inside(urlsplit(url).hostname or ""):
         words = f"a redirect leads from {first.hostname} into a private network ({host})"
         raise Trouble("config_error", "dns.private_address", words)

@@ -38,7 +38,7 @@ TRANSPORT: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("IncompleteRead", "connection_dropped", "availability.response_truncated", ()),
     ("InvalidChunkLength", "third_party_down", "availability.malformed_response", ()),
     ("LineTooLong", "third_party_down", "availability.malformed_response", ()),
-    ("more than 100 headers", "third_party_down", "availability.malformed_response", ()),
+    ("UnknownProtocol", "third_party_down", "availability.malformed_response", ()),
     ("DecodeError", "third_party_down", "availability.corrupt_encoding", ()),
     ("BadStatusLine", "config_error", "config.wrong_port_other_service", ()),
     ("RemoteDisconnected", "connection_dropped", "availability.empty_response", ("network.reset",)),

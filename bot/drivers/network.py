@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
+import os
 import queue
+import selectors
 import socket
 import threading
 import time
@@ -21,6 +24,9 @@ CODES = {
     errno.ENETUNREACH: "network.timeout_filtered",
     errno.EAFNOSUPPORT: "network.wrong_address_family",
 }
+UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
+# Seconds: https://www.rfc-editor.org/rfc/rfc8305#section-8
+HEAD_START = 0.25
 T = TypeVar("T")
 Address = tuple[int, tuple[str, int]]
 PRIVATE = [ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")]
@@ -77,13 +83,9 @@ def addresses(host: str, timeout: float) -> list[str]:
 
 
 def _lookup(host: str, port: int, deadline: Deadline) -> list[Address]:
-    def ask() -> list[Address]:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-        return [(entry[0], (str(entry[4][0]), port)) for entry in found]
-
     # The system's resolver knows no limit of time.
     try:
-        return bounded(deadline, ask, "dns")
+        return bounded(deadline, lambda: _resolved(host, port), "dns")
     except Trouble:
         words = f"no answer about {host} within {deadline.seconds:g} s"
         raise Trouble("host_unreachable", "dns.timeout", words) from None
@@ -112,23 +114,67 @@ def _dns_code(host: str, deadline: Deadline) -> str:
 def connect(host: str, port: int, timeout: float) -> socket.socket:
     """A TCP connection to the first address that accepts one, or Trouble that says how it failed."""
     deadline = Deadline(timeout)
-    failed: OSError | None = None
     found = _lookup(host, port, deadline)
-    for family, address in found:
-        peer = socket.socket(family, socket.SOCK_STREAM)
-        peer.settimeout(deadline.left())
-        try:
-            peer.connect(address)
-            return peer
-        except OSError as error:
-            peer.close()
-            # A refusal is a program's own answer and says more than another address that cannot be reached.
-            if failed is None or error.errno == errno.ECONNREFUSED:
-                failed = error
-    trouble = os_trouble(failed or TimeoutError(), f"{host}:{port}", timeout)
-    if failed is not None and failed.errno == errno.ENETUNREACH and all(f == socket.AF_INET6 for f, _ in found):
-        trouble.code = "network.wrong_address_family"
-    raise trouble from None
+    try:
+        return _race(found, deadline)
+    except OSError as failed:
+        trouble = os_trouble(failed, f"{host}:{port}", timeout)
+        if failed.errno == errno.ENETUNREACH and all(f == socket.AF_INET6 for f, _ in found):
+            trouble.code = "network.wrong_address_family"
+        raise trouble from None
+
+
+def dial(host: str, port: int, timeout: float) -> socket.socket:
+    """As `connect`, for who reads the system's own errors. Raises OSError, UnicodeError."""
+    return _race(_resolved(host, port), Deadline(timeout))
+
+
+def _resolved(host: str, port: int) -> list[Address]:
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    return [(entry[0], (str(entry[4][0]), port)) for entry in found]
+
+
+def _race(found: list[Address], deadline: Deadline) -> socket.socket:
+    """The first line that stands; an address that says nothing holds up the next for a moment only.
+
+    https://www.rfc-editor.org/rfc/rfc8305#section-5. Raises the OSError that says most.
+    """
+    failed: OSError | None = None
+    rest = list(found)
+    with selectors.DefaultSelector() as waiting, contextlib.ExitStack() as lines:
+        while rest or waiting.get_map():
+            if rest:
+                try:
+                    waiting.register(lines.enter_context(_begun(*rest.pop(0))), selectors.EVENT_WRITE)
+                except OSError as error:
+                    failed = _telling(failed, error)
+            for key, _ in waiting.select(min(deadline.left(), HEAD_START if rest else deadline.left())):
+                line: socket.socket = key.fileobj  # type: ignore[assignment]
+                waiting.unregister(line)
+                if code := line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    failed = _telling(failed, OSError(code, os.strerror(code)))
+                    continue
+                stands = socket.socket(fileno=line.detach())
+                stands.settimeout(deadline.left())
+                return stands
+            if deadline.over():
+                break
+    raise failed or TimeoutError()
+
+
+def _begun(family: int, address: tuple[str, int]) -> socket.socket:
+    """A line that is being opened. Raises OSError, also where the system has no such family."""
+    peer = socket.socket(family, socket.SOCK_STREAM)
+    peer.setblocking(False)
+    if (code := peer.connect_ex(address)) not in UNDER_WAY:
+        peer.close()
+        raise OSError(code, os.strerror(code))
+    return peer
+
+
+def _telling(failed: OSError | None, error: OSError) -> OSError:
+    """A refusal is a program's own answer and says more than another address that cannot be reached."""
+    return failed if failed and error.errno != errno.ECONNREFUSED else error
 
 
 def reached(peer: socket.socket) -> str:

@@ -139,6 +139,7 @@ EXPECTED: dict[str, Expected] = {
     "leads_to_a_path_of_utf_8": REDIRECTED,
     "leads_around_with_the_key": "bad config.redirect_loop",
     "says_the_key_in_its_reason": ODD_FORM,
+    "leads_on_with_a_gigabyte": REDIRECTED,
     "leads_on_relatively": REDIRECTED,
     "leads_on_to_a_fragment": REDIRECTED,
     "leads_on_with_a_space": REDIRECTED,

@@ -60,11 +60,11 @@ def good(*lines: str, body: bytes = DATA, kind: str = JSON) -> bytes:
     return head("200 OK", kind, f"Content-Length: {len(body)}", *lines) + body
 
 
-def goes(*lines: str, status: str = "302 Found", to: str = "/there") -> Nasty:
-    """A redirect to who has not followed it yet; the good answer at `to`."""
+def goes(*lines: str, status: str = "302 Found", to: str = "there") -> Nasty:
+    """A redirect to who has not followed it yet; the good answer where `to` is in the address."""
 
     def talk(peer: socket.socket, request: bytes) -> None:
-        there = path_of(request).startswith(to)
+        there = to in path_of(request)
         (known(raw(good())) if there else says(status, "", *lines))(peer, request)
 
     return talk
@@ -275,7 +275,16 @@ def leads_on_with_a_user(peer: socket.socket, request: bytes) -> None:
 
 @odd
 def leads_to_a_path_of_utf_8(peer: socket.socket, request: bytes) -> None:
-    goes("Location: /thére".encode().decode("latin-1"), to="/th%C3%A9re")(peer, request)
+    goes("Location: /thére".encode().decode("latin-1"), to="th%C3%A9re")(peer, request)
+
+
+@odd
+def leads_on_with_a_gigabyte(peer: socket.socket, request: bytes) -> None:
+    """Nobody needs what stands beside the address."""
+    if "there" in path_of(request):
+        return known(raw(good()))(peer, request)
+    peer.sendall(head("302 Found", "Location: /there", "Content-Length: 1000000000"))
+    return endless(peer, b"a" * (1 << 20))
 
 
 @odd
