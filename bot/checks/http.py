@@ -13,7 +13,6 @@ from bot.checks.http_ask import (
     exchange,
     fill,
     holds,
-    inward,
     kind_of_auth,
     renew,
     said,
@@ -24,10 +23,11 @@ from bot.checks.http_ask import (
 from bot.checks.http_ask import base_url as base_url
 from bot.checks.http_expiry import lifetime
 from bot.checks.http_found import failed, found
-from bot.checks.http_judge import judge, same, volatile
+from bot.checks.http_judge import alike, judge, same, volatile
 from bot.checks.http_rights import verify_permissions as verify_permissions
-from bot.checks.http_ruling import Ruling
+from bot.checks.http_ruling import FORBIDDEN, Ruling
 from bot.checks.http_time import skew, spoken
+from bot.checks.http_words import inward
 from bot.drivers.http import Answer
 from bot.drivers.network import Trouble
 from flows.core.expiry import until
@@ -75,7 +75,7 @@ def verify_credentials(target: Target) -> Finding:
             return unsendable
         refused = judge(target, exchange(target), "error") if spec(target).token_url else None
         if refused:
-            return found(LOGIN, target, said(exchange(target)), refused, exchange(target))
+            return found(LOGIN, target, said(target, exchange(target)), refused, exchange(target))
         path = fill(path, target, path=True)
         answer = ask(target, path, post=spec(target).post)
         ruling = judge(target, answer, identity=True) or _without_mark(target, answer)
@@ -103,7 +103,9 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
     equal = control is not None and same(answer, control)
     if ruling is None:
         return _proven(target, path, answer, control, equal)
-    if equal and answer.status == 403 and ruling.cause == "missing_privilege":
+    # A refusal in nobody's words that everybody gets, with words of its own for each, is no provider's.
+    nobodys = ruling is FORBIDDEN and control is not None and alike(answer, control)
+    if (equal or nobodys) and answer.status == 403 and ruling.cause == "missing_privilege":
         ruling = Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", (ruling.code, "access.ip_not_allowed"))
     elif equal and ruling.code != "auth.credential_not_sent":
         # The provider does not tell a bad credential from none: perhaps ours was lost on the way.
@@ -111,8 +113,8 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
     if ruling.cause == "missing_privilege" and ruling.verdict == "bad" and ruling.code == "auth.insufficient_scope":
         # A good key with few rights: the permission check names what is missing.
         target.memo["forbidden"] = (path, answer, ruling)
-        return found(LOGIN, target, f"{said(answer)} (the key is known, this call is not allowed)")
-    return found(LOGIN, target, *_clocked(said(answer), ruling, answer), answer)
+        return found(LOGIN, target, f"{said(target, answer)} (the key is known, this call is not allowed)")
+    return found(LOGIN, target, *_clocked(said(target, answer), ruling, answer), answer)
 
 
 def _clocked(words: str, ruling: Ruling, answer: Answer) -> tuple[str, Ruling]:

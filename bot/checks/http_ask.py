@@ -8,10 +8,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from bot.checks.base import Target
+from bot.checks.http_words import spoken_by, words_of
 from bot.checks.text import evidence
 from bot.drivers.http import Answer, get
 from bot.drivers.network import Trouble
@@ -217,10 +218,16 @@ def exchange(target: Target) -> Answer:
 def access_token(target: Target) -> str:
     """The token that the exchange gave. Raises Trouble."""
     answer = exchange(target)
-    token = answer.body.get("access_token") if isinstance(answer.body, dict) and answer.status < 300 else None
-    if not isinstance(token, str) or not token.isprintable():
-        raise Trouble("invalid_credentials", "auth.invalid_client", f"no access token for this app: {said(answer)}")
+    token = _token(answer)
+    if not token:
+        words = f"no access token for this app: {said(target, answer)}"
+        raise Trouble("invalid_credentials", "auth.invalid_client", words)
     return token
+
+
+def _token(answer: Answer) -> str:
+    token = answer.body.get("access_token") if isinstance(answer.body, dict) and answer.status < 300 else None
+    return token if isinstance(token, str) and token.isprintable() else ""
 
 
 def clean(target: Target, text: str) -> str:
@@ -230,7 +237,7 @@ def clean(target: Target, text: str) -> str:
             text = text.replace(form, "***") if len(form) > 2 else text
     with contextlib.suppress(Trouble):
         if "exchanged" in target.memo:
-            text = text.replace(access_token(target), "***")
+            text = text.replace(_token(exchange(target)) or "\0", "***")
         for sent in _auth(target, secret(target))[0].values():
             text = text.replace(sent.rpartition(" ")[2] or "\0", "***")
     return evidence(target, text)
@@ -245,53 +252,19 @@ def place(target: Target) -> dict[str, str]:
         return {"host": "", "port": ""}
 
 
-def said(answer: Answer) -> str:
-    """The provider's own words, short; of a page only its title; and from where, when redirects led elsewhere."""
-    after = f" (a redirect led to {urlsplit(answer.url).netloc})" if answer.hops else ""
+def said(target: Target, answer: Answer) -> str:
+    """The provider's own words, short; of a page only its title; and from where, when redirects led elsewhere.
+
+    No secret is in them: half of one, left by a cut, would be found by nobody.
+    """
+    after = f" (a redirect led to {urlsplit(answer.url).netloc.rpartition('@')[2]})" if answer.hops else ""
     proxy = answer.headers.get("x-squid-error") or answer.headers.get("proxy-status") or ""
-    after += f" (the proxy says {proxy[:80]})" if proxy else ""
+    after += f" (the proxy says {clean(target, proxy)[:80]})" if proxy else ""
     if answer.is_html:
-        title = answer.head.partition("<title>")[2].partition("</title>")[0].strip()
-        return f"HTTP {answer.status} with a page{f': {title[:100]}' if title else ' without a title'}{after}"
+        title = clean(target, answer.title)[:100]
+        return f"HTTP {answer.status} with a page{f': {title}' if title else ' without a title'}{after}"
     if answer.truncated:
-        begins = f"more than {len(answer.text) // 1024} KiB, beginning {answer.text[:60]}"
+        begins = f"more than {len(answer.text) // 1024} KiB, beginning {clean(target, answer.head)[:60]}"
         return f"HTTP {answer.status} with {begins}{after}"
-    return f"HTTP {answer.status} {words_of(answer)}".strip() + after
-
-
-def words_of(answer: Answer) -> str:
-    words = next(
-        (found for keys in (WORDS, WORDS + MORE_WORDS) if (found := _words(answer.body, keys))), [answer.text[:200]]
-    )
-    return "; ".join(dict.fromkeys(word.rstrip(". ") for word in words))
-
-
-# Where providers put their words, in the order in which they are read out; lower-case, without a leading _.
-WORDS = (
-    "errorcode", "title", "code", "error", "message", "msg", "errormessages", "description", "error_description",
-    "debug_message", "warning", "errors", "fault", "reasons", "o:errordetails", "category", "detail", "reason",
-)  # fmt: skip
-
-
-# Only where nothing stands in those: elsewhere they repeat what was asked.
-MORE_WORDS = ("metadata", "details")
-
-
-def _words(body: Any, keys: tuple[str, ...], depth: int = 4) -> list[str]:
-    if isinstance(body, list) and body:
-        return _words(body[0], keys, depth - 1)
-    if isinstance(body, str):
-        return [body] if body else []
-    if not isinstance(body, dict) or depth == 0:
-        return []
-    known = {str(key).lower().lstrip("_"): value for key, value in body.items()}
-    return [word for key in keys if key in known for word in _words(known[key], keys, depth - 1)]
-
-
-def inward(body: Any, path: str) -> list[Any]:
-    """What stands in a JSON body under `path`; dots lead inward, lists are looked through."""
-    parts: list[Any] = [body]
-    for key in path.split("."):
-        inner = [part.get(key) for part in parts if isinstance(part, dict)]
-        parts = [one for part in inner for one in (part if isinstance(part, list) else [part])]
-    return parts
+    words = clean(target, words_of(answer, answer.head))
+    return f"HTTP {answer.status} {words if spoken_by(answer) else words[:200]}".strip() + after

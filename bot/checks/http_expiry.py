@@ -9,8 +9,9 @@ from datetime import UTC
 from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import inward, secret, spec
+from bot.checks.http_ask import secret, spec
 from bot.checks.http_time import date_of
+from bot.checks.http_words import inward
 from bot.drivers.http import Answer
 from flows.core.expiry import DAY, ends
 

@@ -6,15 +6,21 @@ import re
 from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import kind_of_auth, spec, words_of
-from bot.checks.http_ruling import Ruling
+from bot.checks.http_ask import kind_of_auth, spec
+from bot.checks.http_ruling import UPKEEP, Ruling
+from bot.checks.http_words import inward, words_of
 from bot.drivers.http import Answer
 
 LOGIN = Ruling(
     "bad", "config_error", "auth.login_page_instead_of_api", ("config.wrong_base_path", "network.captive_portal")
 )
 READABLE = ("", "identity", "gzip", "x-gzip", "deflate")
-FORM = re.compile(r"type=[\"']?password|log ?in|sign ?in", re.I)
+# The last are forms and scripts that lead on to a single sign-on.
+FORM = re.compile(
+    r"type=[\"']?password|log ?in|sign ?in|name=[\"']?SAMLRequest|/authorize\?|://[\w.-]*\bsso\b|/sso[/?]", re.I
+)
+# `x-ndjson` and `json-seq` are other languages.
+IS_JSON = re.compile(r"[/+](x-)?json(?![\w-])")
 # A program that speaks of the visitor instead of the data.
 NOBODY = re.compile(
     r"not (logged|signed) in|(log|sign)[ -]?in (is )?(required|first|again|to)|please (log|sign) ?in|login.?required|"
@@ -58,8 +64,7 @@ def success(target: Target, answer: Answer) -> Ruling | None:
 
 
 def _page(answer: Answer) -> Ruling:
-    title = answer.head.partition("<title>")[2].partition("</title>")[0]
-    if re.search(r"maintenance|be (right )?back|temporarily (down|unavailable)", title, re.I):
+    if UPKEEP.search(answer.title) or re.search(r"temporarily (down|unavailable)", answer.title, re.I):
         return Ruling("unclear", "third_party_down", "availability.maintenance", ("config.wrong_base_path",))
     form = FORM.search(answer.head)
     if form and answer.hops:
@@ -75,14 +80,14 @@ def _unreadable(target: Target, answer: Answer) -> Ruling | None:
         return nothing if spec(target).own_error or answer.status != 204 else None
     if NOBODY.search(text[:300]):
         return DISGUISED
-    if not spec(target).own_error and "json" not in kind:
+    if not spec(target).own_error and not IS_JSON.search(kind):
         return None  # an API may speak another language
     if answer.truncated:
         return Ruling("unclear", "unclassified", "limit.response_too_large", ("config.wrong_base_path",))
     if answer.headers.get("content-encoding", "").lower() not in READABLE or text.count("\ufffd") > len(text) // 50:
         alike = ("availability.malformed_response",)
         return Ruling("unclear", "third_party_down", "availability.corrupt_encoding", alike)
-    if text[0] in "{[":
+    if text[0] in "{[" and sum(map(text.count, "{[")) > sum(map(text.count, "}]")):
         alike = ("availability.malformed_response",)
         return Ruling("unclear", "connection_dropped", "availability.response_truncated", alike)
     return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
@@ -96,6 +101,8 @@ def _disguised(answer: Answer) -> Ruling | None:
     refused = any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedIn"))
     refused = refused or (bool(body.get("error") or body.get("errors")) and not body.get("data"))
     spoken = {"message", "error", "errors", "detail", "msg"} & set(body)
-    if spoken and len(answer.text) < 2000 and NOBODY.search(words_of(answer)[:300] + str(body.get("msg") or "")[:300]):
+    codes = [str(one) for one in inward(body, "errors.extensions.code") if one]  # where servers of GraphQL put them
+    words = " ".join([words_of(answer)[:300], str(body.get("msg") or "")[:300], *codes[:3]])
+    if spoken and len(answer.text) < 2000 and NOBODY.search(words):
         return NO_KEY
     return DISGUISED if refused else None

@@ -7,9 +7,21 @@ from dataclasses import replace
 from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import holds, kind_of_auth, spec, words_of
+from bot.checks.http_ask import holds, kind_of_auth, spec
 from bot.checks.http_good import inner_status, success
-from bot.checks.http_ruling import CLIENT, FIREWALL, OLD, SERVER, Ruling, between
+from bot.checks.http_ruling import (
+    BEHIND,
+    CLIENT,
+    FIREWALL,
+    FORBIDDEN,
+    OLD,
+    SERVER,
+    STRANGE_401,
+    UPKEEP,
+    Ruling,
+    between,
+)
+from bot.checks.http_words import words_of
 from bot.drivers.http import Answer
 from flows.core.explain import explain
 from flows.core.sheet import Match
@@ -24,9 +36,18 @@ SPEAKING = {
     404: ("config_error", "account_billing"),
     409: ("account_billing", "config_error", "rate_limited"),
     410: ("config_error",),
+    420: ("rate_limited",),
     422: (*_WHO, "config_error", "missing_privilege", "feature_not_enabled"),
     429: ("rate_limited",),
 }
+
+
+# What the same words mean as well. What was sent and is missed may stand where nobody looks.
+ALIKE = {
+    "auth.invalid_token": OLD,
+    "auth.credential_not_sent": ("auth.wrong_header", "auth.wrong_scheme"),
+}
+SCHEMES = {"bearer": "bearer", "basic": "basic", "key_as_user": "basic", "oauth1": "oauth"}
 
 
 def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = False) -> Ruling | None:
@@ -41,11 +62,11 @@ def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = 
     if stranger:
         return stranger
     if refused and not own(target, answer, marker):
-        return FIREWALL
+        return _schemed(target, answer, STRANGE_401) if answer.status == 401 else FIREWALL
     ours = sheet_says(target, answer, identity=identity)
     if ours:
         return ours
-    if answer.status < 300:
+    if 200 <= answer.status < 300:
         inner = replace(answer, status=inner_status(answer))
         return judge(target, inner, marker, identity=identity) if inner.status else success(target, answer)
     return _by_words(answer) or _by_status(target, answer)
@@ -63,9 +84,10 @@ def _by_status(target: Target, answer: Answer) -> Ruling:
     if answer.status in CLIENT:
         return CLIENT[answer.status]
     if answer.status >= 500:
-        maintenance = "maintenance" in answer.head.lower()
-        code = "maintenance" if maintenance else SERVER.get(answer.status, "provider_error")
-        return Ruling("bad", "third_party_down", f"availability.{code}")
+        code = SERVER.get(answer.status, "bad_gateway" if BEHIND.search(answer.head) else "provider_error")
+        return Ruling(
+            "bad", "third_party_down", f"availability.{'maintenance' if UPKEEP.search(answer.head) else code}"
+        )
     if answer.status in (401, 403):
         return _refusal(target, answer)
     return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
@@ -75,10 +97,13 @@ def _by_words(answer: Answer) -> Ruling | None:
     """A refusal in words that the sheet does not list: what these words mean elsewhere."""
     if answer.is_html or answer.status not in SPEAKING:
         return None
-    found = explain(words_of(answer)[:1000])
+    words = words_of(answer)[:1000]
+    found = explain(words)
     if found.confidence == "unclear" or found.code is None or found.cause not in SPEAKING[answer.status]:
         return None
-    return Ruling("bad", found.cause, found.code, OLD if found.code == "auth.invalid_token" else ())
+    if found.code == CLIENT[429].code and "quota" in words.lower():
+        return CLIENT[429]  # of a minute or of a month: a quota's words do not tell
+    return Ruling("bad", found.cause, found.code, ALIKE.get(found.code, ()))
 
 
 def _fits(match: Match, answer: Answer) -> bool:
@@ -92,24 +117,32 @@ def _fits(match: Match, answer: Answer) -> bool:
 def _refusal(target: Target, answer: Answer) -> Ruling:
     """A refusal in the provider's own form, in words that the sheet does not list."""
     if answer.status == 403:
-        alike = ("account.plan_limit", "access.ip_not_allowed")
-        return Ruling("bad", "missing_privilege", "auth.insufficient_scope", alike)
+        return FORBIDDEN
     if kind_of_auth(target) == "basic" and not spec(target).own_error:
         return Ruling("bad", "invalid_credentials", "auth.wrong_password", ("auth.unknown_user", "auth.wrong_scheme"))
-    return Ruling("bad", "invalid_credentials", "auth.invalid_token", OLD)
+    return _schemed(target, answer, Ruling("bad", "invalid_credentials", "auth.invalid_token", OLD))
+
+
+def _schemed(target: Target, answer: Answer, ruling: Ruling) -> Ruling:
+    """The same, and that the server names other schemes than the one in which the credential was sent."""
+    challenges = re.sub(r'"[^"]*"', "", answer.headers.get("www-authenticate", "")[:2000])
+    wanted = re.findall(r"(?:^|,) *([A-Za-z][\w-]*)(?= +\w| *(?:,|$))", challenges)
+    if not wanted or SCHEMES.get(kind_of_auth(target)) in [one.lower() for one in wanted]:
+        return ruling
+    return replace(ruling, alternatives=(*ruling.alternatives, "auth.wrong_scheme"))
 
 
 def own(target: Target, answer: Answer, marker: str = "") -> bool:
     """The refusal has the provider's own form: JSON with the key or header that the sheet names, never a page."""
     if answer.is_html:
         return False
-    if spec(target).own_text and re.search(spec(target).own_text, answer.head):
+    text, body, header = spec(target).own_text, answer.body, spec(target).own_header.lower()
+    if text and re.search(text, answer.head):
         return True
-    body, header = answer.body, spec(target).own_header.lower()
     marker = marker or spec(target).own_error
     parts = [one for one in (body if isinstance(body, list) else [body]) if isinstance(one, dict)]
-    if marker:
-        return any(marker in part for part in parts) or bool(header and parts and header in answer.headers)
+    if marker or header or text:
+        return any(marker and marker in part for part in parts) or bool(header and parts and header in answer.headers)
     return bool(parts) or (answer.status == 401 and "www-authenticate" in answer.headers)
 
 
@@ -122,9 +155,14 @@ def same(one: Answer, other: Answer) -> bool:
     return one.status == other.status and bare(one.text) == bare(other.text)
 
 
+def alike(one: Answer, other: Answer) -> bool:
+    """Equal but for words and numbers."""
+    return one.status == other.status and _shape(one.body) == _shape(other.body)
+
+
 def volatile(signed: Answer, first: Answer, second: Answer) -> bool:
     """Answers that differ by themselves: then only another shape tells the caller with the key from everybody."""
-    return not same(first, second) and signed.status == first.status and _shape(signed.body) == _shape(first.body)
+    return not same(first, second) and alike(signed, first)
 
 
 def _shape(body: Any, depth: int = 6) -> Any:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import ask, inward, said, spec
+from bot.checks.http_ask import ask, said, spec
 from bot.checks.http_found import failed, found
 from bot.checks.http_judge import judge, sheet_says
 from bot.checks.http_ruling import Ruling
+from bot.checks.http_words import inward
 from bot.drivers.http import Answer
 from bot.drivers.network import Deadline, Trouble
 from flows.core.finding import Finding
@@ -77,7 +78,7 @@ def _probe_forbidden(target: Target) -> Finding:
         "unproven": [],
         "roles_needed": [],
     }
-    return found(RIGHTS, target, f"{path}: {said(answer)}", ruling, answer, **facts)
+    return found(RIGHTS, target, f"{path}: {said(target, answer)}", ruling, answer, **facts)
 
 
 def _probe(target: Target, seen: _Seen, name: str, probe: Probe | None, deadline: Deadline) -> Finding | None:
@@ -117,8 +118,8 @@ def _weigh(target: Target, seen: _Seen, name: str, probe: Probe, answer: Answer)
     elif answer.status == 404 and ruling.code == "config.wrong_base_path":
         ruling = Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
     elif ruling.verdict == "bad" and ruling.cause not in ("missing_privilege", "feature_not_enabled"):
-        return found(RIGHTS, target, f"{name}: {said(answer)}", ruling, answer)
-    seen.note(ruling, f"{name}: {said(answer)}")
+        return found(RIGHTS, target, f"{name}: {said(target, answer)}", ruling, answer)
+    seen.note(ruling, f"{name}: {said(target, answer)}")
     if ruling.verdict == "unclear":
         seen.unproven.append(name)
         return None

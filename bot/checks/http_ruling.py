@@ -21,7 +21,7 @@ OLD = ("auth.token_revoked", "auth.access_token_expired")
 # https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/ has 520 to 530.
 SERVER = {
     **dict.fromkeys((502, 520, 521, 523, 525, 526, 530), "bad_gateway"),
-    **dict.fromkeys((504, 522, 524, 598), "gateway_timeout"),
+    **dict.fromkeys((504, 522, 524, 598, 599), "gateway_timeout"),
 }
 CLIENT = {
     402: Ruling("bad", "account_billing", "account.unpaid"),
@@ -44,6 +44,17 @@ CLIENT = {
 }
 FIREWALL = Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", ("access.ip_not_allowed",))
 CAPTCHA = Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", ("auth.captcha_required",))
+# A refusal that nobody's sheet knows, from the provider or from what stands before it.
+STRANGE_401 = Ruling(
+    "unclear", "ip_not_allowlisted", "access.waf_blocked", ("access.ip_not_allowed", "auth.invalid_token")
+)
+FORBIDDEN = Ruling(
+    "bad", "missing_privilege", "auth.insufficient_scope", ("account.plan_limit", "access.ip_not_allowed")
+)
+# API Gateway says so where no such path is, and where it wants AWS's own signature:
+# https://repost.aws/knowledge-center/api-gateway-authentication-token-errors
+NO_ROUTE = Ruling("unclear", "config_error", "config.wrong_base_path", ("auth.wrong_scheme",))
+FILTERED = Ruling("bad", "host_unreachable", "proxy.connect_denied", ("network.captive_portal",))
 PORTAL = Ruling("bad", "host_unreachable", "network.captive_portal", ("proxy.authentication_required",))
 
 # Squid's page carries its error's name: https://wiki.squid-cache.org/Features/CustomErrors
@@ -63,9 +74,29 @@ PROXY = (
 # Cloudflare's and AWS's own marks of a page that wants to see a person.
 # https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/
 # https://docs.aws.amazon.com/waf/latest/developerguide/waf-captcha-and-challenge-how-it-works.html
-CHALLENGES = ("cf-mitigated", "x-amzn-waf-action")
+# https://vercel.com/docs/vercel-firewall/attack-challenge-mode
+CHALLENGES = ("cf-mitigated", "x-amzn-waf-action", "x-vercel-mitigated")
 PERSON = re.compile(r"just a moment|attention required|captcha|are you (a )?(human|robot)|checking your browser", re.I)
 GUEST = re.compile(r"captive|hotspot|wi-?fi|guest (network|access)|accept the terms|network login", re.I)
+# DataDome and HUMAN tell a program where the captcha is: https://docs.datadome.co/docs/how-it-works,
+# https://docs.humansecurity.com/applications-and-accounts/docs/advanced-blocking-response
+PUZZLE = re.compile(r"captcha-delivery\.com/|\"blockScript\" ?:", re.I)
+# Imperva's and F5's pages come with 200: https://my.f5.com/manage/s/article/K7312
+WALLED = re.compile(r"_Incapsula_Resource|incapsula incident id|requested url was rejected|your support id is", re.I)
+# Filters of companies for their own people, who also hold up their programs.
+FILTERS = re.compile(
+    r"zscaler|fortiguard|mcafee web gateway|forcepoint|netskope|web page blocked|with company policy", re.I
+)
+# https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors and IIS's 403.7, 403.13, 403.16 and 403.17:
+# https://learn.microsoft.com/troubleshoot/developer/webapps/iis/health-diagnostic-performance/http-status-code
+NO_CERTIFICATE = re.compile(r"no required ssl certificate|client certificate is required|403\.7\b", re.I)
+BAD_CERTIFICATE = re.compile(r"the ssl certificate error|client certificate (is|has|was)\b|403\.1[367]\b", re.I)
+# Envoy, Kong and HAProxy of the server behind them.
+BEHIND = re.compile(
+    r"upstream connect error|no healthy upstream|ring-balancer|name resolution failed|no server is available to handle",
+    re.I,
+)
+UPKEEP = re.compile(r"maintenance|be (right )?back|scheduled downtime", re.I)
 PLAIN = re.compile(r"plain http request was sent to https|http request to an https server", re.I)
 LONG = re.compile(r"(header|cookie|field)s?( or cookie)? too (large|long)", re.I)
 
@@ -77,15 +108,34 @@ def between(answer: Answer, proxy: str | None) -> Ruling | None:
     if answer.status == 407:
         code = "wrong_credentials" if proxy and re.search(r"//[^/@]+:[^/@]+@", proxy) else "authentication_required"
         return Ruling("bad", "host_unreachable", f"proxy.{code}")
-    marks = f"{answer.headers.get('x-squid-error', '')} {answer.headers.get('proxy-status', '')}".lower()
+    if answer.headers.get("x-amzn-errortype", "").startswith(("MissingAuthenticationToken", "IncompleteSignature")):
+        return NO_ROUTE
+    told = [answer.headers.get(name, "") for name in ("x-squid-error", "proxy-status")]
+    marks = " ".join([*told, _of_squid(answer)]).lower()
     for pattern, code in PROXY if marks.strip() and answer.status >= 400 else ():
         if re.search(pattern, marks):
             return Ruling("bad", "tls_mismatch" if code.startswith("tls.") else "host_unreachable", code)
     if any(name in answer.headers for name in CHALLENGES) or answer.status == 999:
         return CAPTCHA
+    if answer.status in (403, 429) and PUZZLE.search(answer.head):
+        return CAPTCHA
     if answer.is_html:
         return _page(answer)
-    return None
+    return _upgrade(answer) if answer.status == 426 else None
+
+
+def _of_squid(answer: Answer) -> str:
+    """What its page says where its header was taken away."""
+    found = re.search(r"<body id=[\"']?(ERR_\w{1,40})", answer.head) if answer.is_html else None
+    return found[1] if found else ""
+
+
+def _upgrade(answer: Answer) -> Ruling | None:
+    """What else is to be spoken: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.22"""
+    wanted = answer.headers.get("upgrade", "").lower()
+    if "tls/" in wanted:
+        return Ruling("bad", "tls_mismatch", "tls.https_required")
+    return Ruling("bad", "config_error", "config.wrong_base_path") if "websocket" in wanted else None
 
 
 def _page(answer: Answer) -> Ruling | None:
@@ -93,6 +143,14 @@ def _page(answer: Answer) -> Ruling | None:
         return Ruling("bad", "tls_mismatch", "tls.https_required")
     if answer.status == 400 and LONG.search(answer.head):
         return CLIENT[431]
+    if answer.status in (400, 403) and NO_CERTIFICATE.search(answer.title):
+        return Ruling("bad", "tls_mismatch", "tls.client_certificate_required")
+    if answer.status in (400, 403) and BAD_CERTIFICATE.search(answer.title):
+        return Ruling("bad", "tls_mismatch", "tls.client_certificate_untrusted")
+    if FILTERS.search(f"{answer.headers.get('server', '')} {answer.head}"):
+        return FILTERED
+    if WALLED.search(answer.head):
+        return FIREWALL
     if answer.status in (200, 202, 403, 429, 503) and PERSON.search(answer.head):
         return CAPTCHA
     if answer.status < 300 and GUEST.search(answer.head):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from bot.checks.base import Target
@@ -22,6 +22,8 @@ USED_UP = re.compile(r"\b(?:r|remaining)=0\b")
 END = re.compile(r"\b(?:t|reset)=(\d+)")
 UNITS = {"seconds": 1, "minutes": 60}
 LONGEST = 400 * 86_400
+# One header sent twice is one text with a comma.
+TWICE = re.compile(r"^([\w.]+)(?:, *\1)+$")
 # What signed requests allow: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
 ALLOWED = 300
 
@@ -47,7 +49,7 @@ def _windows(target: Target, answer: Answer) -> list[str]:
 
 
 def _plausible(name: str, text: str) -> float | None:
-    seconds = _seconds(text.strip()[:60])
+    seconds = _seconds(TWICE.sub(r"\1", text.strip()[:60]))
     if seconds is not None and name.endswith("-ms"):
         seconds /= 1000
     return seconds if seconds is not None and seconds <= LONGEST else None
@@ -82,13 +84,19 @@ def _seconds(text: str) -> float | None:
 
 
 def date_of(text: str) -> datetime | None:
-    """A date as ISO 8601 or RFC 5322 writes it, with or without its zone."""
-    for read in (datetime.fromisoformat, parsedate_to_datetime):
+    """A date as ISO 8601, RFC 5322 or C writes it; only the first with or without its zone."""
+    for read in (datetime.fromisoformat, _of_a_header):
         try:
             return read(text)
         except (ValueError, TypeError, OverflowError, IndexError):
             continue
     return None
+
+
+def _of_a_header(text: str) -> datetime:
+    """Without a zone it is UTC: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7"""
+    when = parsedate_to_datetime(text)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def skew(answer: Answer) -> int:

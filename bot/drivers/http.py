@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import ipaddress
 import json
 import logging
@@ -60,6 +61,11 @@ class Answer:
     def head(self) -> str:
         """Where an error stands: patterns over a whole hostile body would take too long."""
         return self.text[:8192]
+
+    @property
+    def title(self) -> str:
+        found = re.search(r"<title[^>]{0,99}>([^<]{0,300})", self.head, re.I)
+        return html.unescape(found[1]).strip() if found else ""
 
     def json(self) -> Any:
         return self.body

@@ -272,7 +272,7 @@ def test_the_key_of_the_settings_is_sent_though_the_address_names_a_user() -> No
 
     def talk(peer: socket.socket, request: bytes) -> None:
         seen.append(request.decode("latin-1"))
-        known(raw(good()))(peer, request)
+        (raw(good()) if f"Bearer {KEY}" in seen[-1] else ODD["bare_401"])(peer, request)
 
     with serving(talk) as url:
         found = verify_credentials(target(ALL, url.replace("://", "://bot:pass-in-the-address@")))
