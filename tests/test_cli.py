@@ -157,6 +157,8 @@ def test_people_read_what_is_wrong_whose_it_is_and_whether_waiting_helps(mend: M
     for word in ("port_answers", "warehouse: bad.", "Next:", "host_unreachable", "Waiting helps only if"):
         assert word in ran.out
     assert "Who:     The network admin, or the owner of the server\n" in ran.out  # as the thread calls them
+    assert "```" not in ran.out
+    assert "    host: <host>\n    port: <port>\n" in ran.out  # to be copied as it stands
 
 
 def test_all_runs_every_connection_and_several_give_a_list(mend: Mend) -> None:

@@ -153,9 +153,12 @@ def test_where_a_secret_comes_from_can_be_said_without_the_secret(tmp_path: Path
     }
 
 
-def test_a_connection_that_is_not_configured_is_an_error_that_lists_the_others(tmp_path: Path) -> None:
+def test_a_connection_that_is_not_configured_is_an_error_that_names_the_nearest_or_the_others(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, GOOD), {})
+    with pytest.raises(SettingsError, match="did you mean warehouse"):
+        target_for(settings, "wharehouse")
     with pytest.raises(SettingsError, match="configured are warehouse"):
-        target_for(load(written(tmp_path, GOOD), {}), "wharehouse")
+        target_for(settings, "elsewhere-entirely")
 
 
 def test_the_slack_api_address_ends_with_a_slash() -> None:

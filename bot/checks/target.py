@@ -15,16 +15,15 @@ if TYPE_CHECKING:
     from bot.vault import Entry
 
 log = logging.getLogger("mend.checks")
+# So many connections are named to somebody who asks for one that is not there.
+NAMED = 8
 
 
 def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str, str] | None = None) -> Target:
     """The target with its secrets read now; `trial` are new values to be tried. Raises SettingsError."""
     connection = settings.connections.get(name)
     if connection is None:
-        known = ", ".join(sorted(settings.connections))
-        where = settings.source or settings.folder / "mend.yml"
-        said = f"configured are {known}" if known else f"none is configured in {where}"
-        raise SettingsError(f"there is no connection {name!r} in mend.yml; {said}")
+        raise SettingsError(f"there is no connection {name!r} in mend.yml; {_there_are(settings, name)}")
     known_sheet = sheet(connection.connector)
     if connection.tunnel and known_sheet.driver in ("http", "s3", "dynamodb", "bigquery", "snowflake"):
         raise SettingsError(f"{name}: a tunnel leads to databases only; HTTP connectors take proxy: http://host:port")
@@ -49,6 +48,18 @@ def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str
         _instead(known_sheet, connection, since),
         None if trial else _renewal(settings, name, known_sheet, connection, kept),
     )
+
+
+def _there_are(settings: Settings, name: str) -> str:
+    """The names most like this one, or the first few."""
+    from difflib import get_close_matches  # only a wrong name needs it
+
+    known = sorted(settings.connections)
+    if near := get_close_matches(name, known, 3, 0.7):
+        return f"did you mean {' or '.join(near)}?"
+    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
+    where = settings.source or settings.folder / "mend.yml"
+    return f"configured are {', '.join(known[:NAMED])}{more}" if known else f"none is configured in {where}"
 
 
 def _instead(known: Sheet, connection: Connection, since: Mapping[str, float]) -> dict[str, str]:

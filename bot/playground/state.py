@@ -203,11 +203,11 @@ def _with_replies(message: Message, replies: list[Message]) -> Json:
 
 def _furnish(space: Workspace) -> None:
     for user in (
-        User("U0ALICE", "alice", "Alice Moreau", "Analyst", color="1d9bd1"),
-        User("U0BOB", "bob", "Bob Okafor", "Data engineer, admin", is_admin=True, color="2b8a3e"),
+        User("U0ALICE", "alice", "Alice Moreau", "Analyst", color="1571a0"),
+        User("U0BOB", "bob", "Bob Okafor", "Data engineer, admin", is_admin=True, color="28803a"),
         User("U0DANA", "dana", "Dana Lind", "Marketing", color="b5482a"),
         User("U0CHARLIE", "charlie", "Charlie Vance", "Partner company (Slack Connect)", PARTNER_TEAM, color="8d4bbb"),
-        User("U0GUEST", "gina", "Gina Ruiz", "Guest", is_restricted=True, color="a3730a"),
+        User("U0GUEST", "gina", "Gina Ruiz", "Guest", is_restricted=True, color="96690a"),
         User(BOT_USER, "mend", "Mend", "App", is_bot=True, color="4a154b"),
         User(SLACKBOT, "slackbot", "Slackbot", is_bot=True, color="5c6b73"),
     ):

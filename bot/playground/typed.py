@@ -9,7 +9,7 @@ from bot.playground.state import Json, Workspace
 
 ENTITY = re.compile(r"<(?:@U[A-Z0-9]+|#C[A-Z0-9]+)(?:\|[^<>]*)?>")
 NAME = re.compile(r"(?<![\w@])([@#])([a-z0-9][\w-]*)", re.I)
-URL = re.compile(r"(?<![\w@<|.])(https?://[^\s<>|`]+[^\s<>|`.,;:!?)'\"])")
+URL = re.compile(r"(?<![\w@<|.])(https?://[^\s<>|`\"]+[^\s<>|`.,;:!?)'\"])")
 DOMAIN = re.compile(r"(?<![\w@/<|.:-])((?:[a-z0-9-]+\.)+(?:com|org|net|io|dev|co|de))(?![\w./:|>@-])", re.I)
 EMAIL = re.compile(r"(?<![\w<|:])([\w.+-]+@(?:[\w-]+\.)+[a-z]{2,})(?![\w|>])", re.I)
 

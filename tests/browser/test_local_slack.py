@@ -47,6 +47,19 @@ def test_a_newcomer_is_led_to_the_end(world: World, browser: Browser) -> None:
         expect(thread(page)).to_contain_text("answered: It helped")
 
 
+def test_a_pasted_error_is_explained_in_a_thread_that_opens_by_itself(world: World, browser: Browser) -> None:
+    with page_of(browser, world.slack.url) as page:
+        box = page.get_by_role("textbox", name="Message", exact=True)
+        box.fill('FATAL: no pg_hba.conf entry for host "52.23.137.21", user "stitch", database "shop", SSL off')
+        box.press("Enter")
+        pasted = page.locator("#list article", has_text="no pg_hba.conf entry").last
+        pasted.hover()
+        pasted.get_by_role("button", name="More actions").click()
+        page.get_by_role("menuitem", name="Troubleshoot this").click()
+        expect(thread(page)).to_contain_text("What that message says: The server has no rule that lets user stitch")
+        expect(thread(page)).to_contain_text("Which connection is it about?")
+
+
 def focus(page: Page, name: str) -> None:
     """Press Tab until the focus is on what has this name; what has the focus can be seen."""
     for _ in range(150):

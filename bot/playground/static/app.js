@@ -97,7 +97,7 @@ function fill(list, messages, threaded) {
 
 function welcome() {
   if (at("list").querySelector(".welcome")) return;
-  at("list").replaceChildren(el("div", { class: "welcome" }, el("span", { class: "welcome-sign", "aria-hidden": "true" }, "🔌"), el("h2", {}, "Something is broken. Let Mend find out what."),
+  at("list").replaceChildren(el("div", { class: "welcome" }, avatar(view.state.users[view.state.bot]), el("h2", {}, "Something is broken. Let Mend find out what."),
     el("p", {}, "Type ", el("code", {}, "/mend warehouse"), " below and press Enter. It opens a thread and leads you through the checks."),
     el("button", { class: "button primary", on: { click: () => { main.box.value = "/mend warehouse"; main.box.dispatchEvent(new Event("input")); main.box.focus(); } } }, "Put it in the box for me"),
     el("p", { class: "quiet" }, "When Mend says what an admin must do, do it under “What the admin would do now”", el("span", { class: "on-phone" }, ", behind ☰"), ". Then say ", el("b", {}, "done"), " in the thread: every button is also a word."),
@@ -152,8 +152,10 @@ function follow(before, after) {
   const here = after.channels.find((c) => c.id === view.channel);
   const fresh = here?.messages.filter((m) => !old.has(m.ts) && m.bot_id && m.thread_ts && m.thread_ts !== m.ts) ?? [];
   const root = fresh.at(-1)?.thread_ts;
-  // However long a busy machine takes: a thread that began after the last key or click, and not much later.
-  const answers = 1000 * root > view.typedAt - 1000 && Date.now() - view.typedAt < 90000;
+  // However long a busy machine takes: a thread that Mend began after the last key or click, and not much later. The
+  // message that it hangs on may be older: "Troubleshoot this".
+  const begun = here?.messages.find((m) => m.bot_id && inThread(m, root))?.ts;
+  const answers = 1000 * begun > view.typedAt - 1000 && Date.now() - view.typedAt < 90000;
   if (before && root && !view.thread && answers && innerWidth >= 700) openThread(root, false);
 }
 

@@ -2,7 +2,7 @@
 import { el, link, safeUrl } from "./dom.js";
 import { emoji, markdown, mrkdwn, richText, textObject } from "./text.js";
 
-const STATUS = { pending: ["○", "Waiting"], in_progress: ["", "Running"], complete: ["✓", "Done"], error: ["✕", "Failed"] };
+const STATUS = { pending: ["○", "Not done"], in_progress: ["", "Running"], complete: ["✓", "Done"], error: ["✕", "Failed"] };
 
 function ask(confirm) {
   if (!confirm) return Promise.resolve(true);
@@ -98,7 +98,7 @@ function image(item) {
 function task(item) {
   const [sign, word] = STATUS[item.status] ?? STATUS.pending;
   return el("li", { class: "task " + (item.status ?? "pending") }, el("span", { class: "task-sign", "aria-hidden": "true" }, sign),
-    el("div", { class: "task-body" }, el("div", { class: "task-line" }, el("span", { class: "task-title" }, emoji(item.title)), el("span", { class: "task-word" }, word)),
+    el("div", { class: "task-body" }, el("div", { class: "task-title" }, el("span", { class: "hidden" }, `${word}: `), emoji(item.title)),
       item.details ? el("div", { class: "task-more" }, richText(item.details)) : null,
       item.output ? el("div", { class: "task-more output" }, richText(item.output)) : null,
       item.sources?.length ? el("div", { class: "task-more" }, item.sources.map((s) => el("span", { class: "source" }, link(s.url, s.text)))) : null));

@@ -1,6 +1,7 @@
 // One message: avatar, name, blocks or text, reactions, thread link, menu.
 import { clock, el, post } from "./dom.js";
 import { blocks, values } from "./blocks.js";
+import { icon } from "./icons.js";
 import { emoji, emojiNamed, markdown, mrkdwn, plain } from "./text.js";
 
 export function avatar(user) {
@@ -32,7 +33,7 @@ function menu(view, message, me, channel) {
 
 function tools(view, message, inThread) {
   if (message.is_ephemeral || message.subtype === "tombstone") return null;
-  return el("div", { class: "tools" }, inThread ? null : el("button", { class: "tool", "aria-label": "Reply in thread", on: { click: () => view.openThread(message.thread_ts ?? message.ts) } }, "💬"), menu(view, message, view.state.me, view.channel));
+  return el("div", { class: "tools" }, inThread ? null : el("button", { class: "tool", "aria-label": "Reply in thread", on: { click: () => view.openThread(message.thread_ts ?? message.ts) } }, icon("speech_balloon")), menu(view, message, view.state.me, view.channel));
 }
 
 function repliesLink(view, message) {
@@ -58,7 +59,7 @@ export function messageNode(view, message, inThread, grouped) {
   const user = view.state.users[message.user];
   const node = el("article", { class: "message" + (message.is_ephemeral ? " ephemeral" : "") + (grouped ? " grouped" : ""), data: { ts: message.ts, rev: String(message.rev) }, "aria-label": `${user?.real_name ?? message.user}, ${clock(message.ts)}` });
   const content = el("div", { class: "content" });
-  if (message.is_ephemeral) content.append(el("p", { class: "only-you" }, "👁 Only visible to you · ", el("button", { class: "as-link", on: { click: () => post("/local/do/dismiss", { ts: message.ts, user: view.state.me, channel: view.channel }) } }, "Dismiss")));
+  if (message.is_ephemeral) content.append(el("p", { class: "only-you" }, icon("eye"), " Only visible to you · ", el("button", { class: "as-link", on: { click: () => post("/local/do/dismiss", { ts: message.ts, user: view.state.me, channel: view.channel }) } }, "Dismiss")));
   if (message.subtype === "thread_broadcast") content.append(el("p", { class: "only-you" }, "replied to a thread"));
   if (!grouped) content.append(el("div", { class: "who" }, el("b", {}, user?.real_name ?? message.user), badge(user), el("time", { class: "quiet" }, clock(message.ts))));
   content.append(...body(view, message, content));

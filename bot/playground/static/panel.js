@@ -12,7 +12,7 @@ function card(action) {
     event.currentTarget.disabled = true;
     event.currentTarget.textContent = "Working on it…";
     const answer = await post(`/local/actions/${encodeURIComponent(action.id)}/${what}`);
-    if (answer.ok) toast(what === "mend" ? `Done: ${action.title}. Now say “done” in the thread.` : `${action.connection} is broken again.`);
+    if (answer.ok) toast(what === "mend" ? `Done: ${action.title}. Now say “done” in the thread; a parked case goes on by itself.` : `${action.connection} is broken again.`);
     await refresh();
   };
   return el("details", { class: "deed" }, el("summary", {}, el("span", { class: "dot " + kind, "aria-hidden": "true" }), el("span", { class: "deed-name" }, action.connection), el("span", { class: "deed-word" }, word)),

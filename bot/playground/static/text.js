@@ -1,5 +1,6 @@
 // Slack's mrkdwn, plain_text, standard markdown and rich_text, as DOM nodes.
 import { el, link } from "./dom.js";
+import { icon } from "./icons.js";
 
 const EMOJI = {
   white_check_mark: "✅", heavy_check_mark: "✔️", x: "❌", warning: "⚠️", mag: "🔍", hourglass: "⌛", stopwatch: "⏱️",
@@ -12,7 +13,7 @@ const EMOJI = {
   fast_forward: "⏩", rewind: "⏪", pause_button: "⏸️", double_vertical_bar: "⏸️", black_square_for_stop: "⏹️",
   speech_balloon: "💬", memo: "📝", shield: "🛡️", globe_with_meridians: "🌐", book: "📖", rocket: "🚀",
   construction: "🚧", zzz: "💤", sos: "🆘", bust_in_silhouette: "👤", raised_hand: "✋", star: "⭐", gear: "⚙️",
-  heavy_minus_sign: "➖", no_entry_sign: "🚫", telephone_receiver: "📞",
+  heavy_minus_sign: "➖", no_entry_sign: "🚫", telephone_receiver: "📞", calendar: "📅",
 };
 let people = {}, rooms = {};
 export function know(users, channels) {
@@ -22,6 +23,8 @@ export function know(users, channels) {
 
 export const plain = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 export const emoji = (text) => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => EMOJI[name] ?? all);
+// As pieces of a text: drawn where we have a drawing.
+const pieces = (text) => text.split(/:([a-z0-9_+-]+):/).map((part, n) => (n % 2 === 0 ? part : icon(part, EMOJI[part]) ?? emoji(`:${part}:`))).filter(Boolean);
 export const emojiNamed = (name) => EMOJI[name] ?? `:${name}:`;
 
 function mention(id, label) {
@@ -69,7 +72,7 @@ function inline(text, rules = INLINE) {
     const opens = before && /[\w]/.test(before) && /^[*_~]/.test(text);
     const hit = opens ? null : rules.map(([rule, make]) => [text.match(rule), make]).find(([m]) => m);
     if (hit) {
-      if (buffer) out.push(emoji(plain(buffer)));
+      if (buffer) out.push(...pieces(plain(buffer)));
       buffer = "";
       out.push(hit[1](hit[0]));
       before = " ";
@@ -80,7 +83,7 @@ function inline(text, rules = INLINE) {
       text = text.slice(1);
     }
   }
-  if (buffer) out.push(emoji(plain(buffer)));
+  if (buffer) out.push(...pieces(plain(buffer)));
   return out;
 }
 
