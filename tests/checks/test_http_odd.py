@@ -25,6 +25,7 @@ from flows.core.causes import CAUSES
 from flows.core.finding import Finding
 from flows.core.sheet import sheet
 from tests.checks.test_http_faults import CHILD
+from tests.fakes.frameworks import SAID
 from tests.fakes.nasty import NASTY, Nasty, serving
 from tests.fakes.odd import DATA, GOOD, JSON, ODD, WAITS, good, head, known, members, raw, says, waits
 from tests.faults.certificates import Authority
@@ -187,6 +188,49 @@ EXPECTED: dict[str, Expected] = {
     "squid_without_its_header": FILTER,
     "back_soon": "bad availability.maintenance",
 }  # fmt: skip
+# What frameworks say to the caller of a plain API.
+SAYS: dict[str, str] = {
+    "django_bad_token": "bad auth.invalid_token",
+    "django_other_scheme": "bad auth.credential_not_sent +auth.wrong_scheme",
+    "fastapi_403": "bad auth.credential_not_sent +auth.wrong_scheme",
+    "laravel": "bad auth.invalid_token +auth.credential_not_sent",
+    "spring_401": "bad auth.invalid_token +auth.credential_not_sent",
+    "spring_403": f"{WALL} +auth.insufficient_scope",
+    "spring_403_with_an_id": f"{WALL} +auth.insufficient_scope",
+    "asp_net_problem": "bad auth.invalid_token +auth.credential_not_sent",
+    "rails_token": "bad auth.invalid_token +auth.wrong_scheme",
+    "wordpress": "bad auth.credential_not_sent",
+    "hasura": "unclear auth.invalid_token +auth.credential_not_sent",
+    "odata_ended": "bad auth.token_expired",
+    "wso2": "bad auth.invalid_token",
+    "heroku_without_an_app": "bad config.wrong_base_path +config.wrong_tenant",
+    "traefik_without_a_route": "bad config.wrong_base_path",
+    "fastly_unknown_domain": "bad config.wrong_base_path",
+    "zscaler_wants_a_login": "bad network.captive_portal +proxy.authentication_required",
+    "cloudflare_access": "bad auth.redirect_to_login",
+    "healthy_for_all": "unclear auth.credential_not_sent",
+    "json_null": "good",
+    "json_false": "good",
+    "json_text": "good",
+    "json_nothing_yet": "good",
+    "json_behind_lines": "good",
+    "only_lines": "unclear availability.empty_response",
+    "json_with_a_comma": ODD_FORM,
+    "json_of_no_kind": "good",
+    "json_of_php": "good",
+    "json_refusal_of_php": "bad auth.invalid_token",
+    "please_log_in": "unclear auth.invalid_token",
+    "code_of_underscores": "bad auth.invalid_token",
+    "limited_with_200": "bad limit.rate_limited",
+    "suspended_with_200": "bad account.suspended",
+    "ended_with_200": "bad auth.token_expired",
+    "trace_with_a_word": "bad availability.provider_error",
+    "page_with_a_link": "bad availability.provider_error",
+    "login_with_a_captcha": LOGIN,
+    "page_that_names_filters": "unclear config.wrong_base_path",
+    "php_warning_before_json": ODD_FORM,
+    "leads_on_by_303": "good",
+}
 SOON = range(80, 92)
 WAIT: dict[str, range | str] = {
     "less than nothing": "",
@@ -251,6 +295,14 @@ def test_an_odd_server_gets_the_right_verdict_in_time(name: str, caplog: pytest.
     ROWS.append(f"{name:48}{slowest:<7.1f}{6 - len(wrong)} of 6")
     assert not wrong, "\n".join(f"{name}: {one}" for name, one in wrong.items())
     assert slowest < 3 * LIMIT + 15
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_a_framework_says_by_itself_is_understood(name: str) -> None:
+    with serving(SAID[name]) as url:
+        found, _ = look(ALL, url)
+    assert meets(found, SAYS[name]), found
+    assert KEY not in repr(found)
 
 
 @pytest.mark.parametrize("name", WAITS)
