@@ -58,7 +58,7 @@ def success(target: Target, answer: Answer) -> Ruling | None:
         return Ruling("unclear", "config_error", "config.redirect_drops_authorization", alike)
     if answer.is_html:
         return _page(answer)
-    if answer.body is None:
+    if not answer.is_json:
         return _unreadable(target, answer)
     return _disguised(answer)
 
@@ -103,6 +103,6 @@ def _disguised(answer: Answer) -> Ruling | None:
     spoken = {"message", "error", "errors", "detail", "msg"} & set(body)
     codes = [str(one) for one in inward(body, "errors.extensions.code") if one]  # where servers of GraphQL put them
     words = " ".join([words_of(answer)[:300], str(body.get("msg") or "")[:300], *codes[:3]])
-    if spoken and len(answer.text) < 2000 and NOBODY.search(words):
+    if spoken and len(answer.text) < 2000 and NOBODY.search(words.replace("_", " ")):
         return NO_KEY
     return DISGUISED if refused else None

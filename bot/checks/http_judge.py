@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.checks.base import Target
 from bot.checks.http_ask import holds, kind_of_auth, spec
-from bot.checks.http_good import inner_status, success
+from bot.checks.http_good import DISGUISED, inner_status, success
 from bot.checks.http_ruling import (
     BEHIND,
     CLIENT,
@@ -29,6 +29,7 @@ from flows.core.sheet import Match
 # Which causes the words of a refusal may tell, by its status: a 404 never tells of the credential.
 _WHO = ("invalid_credentials", "token_expired", "account_billing", "account_locked", "ip_not_allowlisted")
 SPEAKING = {
+    200: (*_WHO, "config_error", "rate_limited", "missing_privilege", "feature_not_enabled"),
     400: (*_WHO, "config_error", "rate_limited", "missing_privilege", "feature_not_enabled"),
     401: (*_WHO, "config_error", "feature_not_enabled", "missing_privilege"),
     402: ("account_billing", "feature_not_enabled", "rate_limited"),
@@ -68,7 +69,10 @@ def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = 
         return ours
     if 200 <= answer.status < 300:
         inner = replace(answer, status=inner_status(answer))
-        return judge(target, inner, marker, identity=identity) if inner.status else success(target, answer)
+        if inner.status:
+            return judge(target, inner, marker, identity=identity)
+        ruling = success(target, answer)
+        return (_by_words(answer) if ruling is DISGUISED and answer.is_json else None) or ruling
     return _by_words(answer) or _by_status(target, answer)
 
 
@@ -84,10 +88,10 @@ def _by_status(target: Target, answer: Answer) -> Ruling:
     if answer.status in CLIENT:
         return CLIENT[answer.status]
     if answer.status >= 500:
+        # Only with 503 a word of maintenance anywhere is about this answer.
+        told = answer.head if answer.status == 503 else answer.title if answer.is_html else words_of(answer)
         code = SERVER.get(answer.status, "bad_gateway" if BEHIND.search(answer.head) else "provider_error")
-        return Ruling(
-            "bad", "third_party_down", f"availability.{'maintenance' if UPKEEP.search(answer.head) else code}"
-        )
+        return Ruling("bad", "third_party_down", f"availability.{'maintenance' if UPKEEP.search(told) else code}")
     if answer.status in (401, 403):
         return _refusal(target, answer)
     return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
@@ -150,7 +154,9 @@ def same(one: Answer, other: Answer) -> bool:
     """Equal but for ids, counters and times, which differ in every answer."""
 
     def bare(text: str) -> str:
-        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\breq_\w+|\d{4}-\d\d-\d\d[T ][\d:.]+Z?|\d{9,}", "", text)
+        return re.sub(
+            r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-f]{16,}\b|\breq_\w+|\d{4}-\d\d-\d\d[T ][\d:.]+Z?|\d{9,}", "", text
+        )
 
     return one.status == other.status and bare(one.text) == bare(other.text)
 

@@ -77,6 +77,7 @@ PROXY = (
 # https://vercel.com/docs/vercel-firewall/attack-challenge-mode
 CHALLENGES = ("cf-mitigated", "x-amzn-waf-action", "x-vercel-mitigated")
 PERSON = re.compile(r"just a moment|attention required|captcha|are you (a )?(human|robot)|checking your browser", re.I)
+PASSWORD = re.compile(r"type=[\"']?password", re.I)
 GUEST = re.compile(r"captive|hotspot|wi-?fi|guest (network|access)|accept the terms|network login", re.I)
 # DataDome and HUMAN tell a program where the captcha is: https://docs.datadome.co/docs/how-it-works,
 # https://docs.humansecurity.com/applications-and-accounts/docs/advanced-blocking-response
@@ -84,9 +85,10 @@ PUZZLE = re.compile(r"captcha-delivery\.com/|\"blockScript\" ?:", re.I)
 # Imperva's and F5's pages come with 200: https://my.f5.com/manage/s/article/K7312
 WALLED = re.compile(r"_Incapsula_Resource|incapsula incident id|requested url was rejected|your support id is", re.I)
 # Filters of companies for their own people, who also hold up their programs.
-FILTERS = re.compile(
-    r"zscaler|fortiguard|mcafee web gateway|forcepoint|netskope|web page blocked|with company policy", re.I
-)
+FILTERS = re.compile(r"zscaler|fortiguard|mcafee web gateway|forcepoint|netskope|web page blocked", re.I)
+POLICY = re.compile(r"in accordance with company policy|fortiguard (intrusion|web filter)", re.I)
+# A host that the network before the provider does not know.
+NOWHERE = re.compile(r"fastly error: unknown domain", re.I)
 # https://nginx.org/en/docs/http/ngx_http_ssl_module.html#errors and IIS's 403.7, 403.13, 403.16 and 403.17:
 # https://learn.microsoft.com/troubleshoot/developer/webapps/iis/health-diagnostic-performance/http-status-code
 NO_CERTIFICATE = re.compile(r"no required ssl certificate|client certificate is required|403\.7\b", re.I)
@@ -147,11 +149,13 @@ def _page(answer: Answer) -> Ruling | None:
         return Ruling("bad", "tls_mismatch", "tls.client_certificate_required")
     if answer.status in (400, 403) and BAD_CERTIFICATE.search(answer.title):
         return Ruling("bad", "tls_mismatch", "tls.client_certificate_untrusted")
-    if FILTERS.search(f"{answer.headers.get('server', '')} {answer.head}"):
+    if FILTERS.search(f"{answer.headers.get('server', '')} {answer.title}") or POLICY.search(answer.head):
         return FILTERED
+    if NOWHERE.search(answer.title):
+        return CLIENT[404]
     if WALLED.search(answer.head):
         return FIREWALL
-    if answer.status in (200, 202, 403, 429, 503) and PERSON.search(answer.head):
+    if answer.status in (200, 202, 403, 429, 503) and PERSON.search(answer.head) and not PASSWORD.search(answer.head):
         return CAPTCHA
     if answer.status < 300 and GUEST.search(answer.head):
         return PORTAL

@@ -34,6 +34,8 @@ def _words(body: Any, keys: tuple[str, ...], depth: int = 4) -> list[str]:
         return [body] if body else []
     if not isinstance(body, dict) or depth == 0:
         return []
+    if set(body) == {"lang", "value"}:  # a message of OData
+        return _words(body["value"], keys, depth - 1)
     known = {str(key).lower().lstrip("_"): value for key, value in body.items()}
     return [word for key in keys if key in known for word in _words(known[key], keys, depth - 1)]
 

@@ -24,6 +24,8 @@ from bot.drivers.network import Deadline, Trouble
 # What is longer says nothing more; as JSON it may take fifty times its size.
 MAX_BODY = 262_144
 MAX_HOPS = 5
+# Where Zscaler leads who has not signed in: https://help.zscaler.com/zia/about-authentication
+GATEWAY = re.compile(r"^gateway\.zs\w+\.net\b", re.I)
 # It warns of odd answers with a trace and the whole address, in which a key may stand.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 # Other codecs of Python's take much time for hostile bytes.
@@ -47,15 +49,25 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        start = self.text.lstrip()[:15].lower()
-        return "html" in self.headers.get("content-type", "") or start.startswith(("<!doctype", "<html"))
+        """A page; programs in PHP call their JSON one too, as long as nobody tells them otherwise."""
+        if self.text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
+            return True
+        return "html" in self.headers.get("content-type", "") and not self.is_json
 
     @cached_property
-    def body(self) -> Any:
+    def _read(self) -> tuple[bool, Any]:
         try:
-            return None if self.truncated else json.loads(self.text, parse_int=_number)
+            return (False, None) if self.truncated else (True, json.loads(self.text, parse_int=_number))
         except (ValueError, RecursionError):
-            return None
+            return False, None
+
+    @property
+    def is_json(self) -> bool:
+        return self._read[0]
+
+    @property
+    def body(self) -> Any:
+        return self._read[1]
 
     @property
     def head(self) -> str:
@@ -125,6 +137,9 @@ def _led_away(trouble: Trouble, url: str) -> Trouble:
     if trouble.cause == "config_error":
         return trouble
     to = urlsplit(url)
+    if GATEWAY.search(to.hostname or ""):
+        said = f"a filter on the way out, {to.hostname}, wants a login: {trouble.evidence}"
+        return Trouble("host_unreachable", "network.captive_portal", said, ("proxy.authentication_required",))
     login = re.search(r"log-?in|sign-?in|sso|oauth|auth\b", f"{to.hostname}{to.path}", re.I)
     code, alike = (
         ("auth.redirect_to_login", "config.wrong_base_path") if login else ("config.wrong_base_path", trouble.code)

@@ -201,7 +201,7 @@ SAYS: dict[str, str] = {
     "rails_token": "bad auth.invalid_token +auth.wrong_scheme",
     "wordpress": "bad auth.credential_not_sent",
     "hasura": "unclear auth.invalid_token +auth.credential_not_sent",
-    "odata_ended": "bad auth.token_expired",
+    "odata_ended": "bad auth.access_token_expired",
     "wso2": "bad auth.invalid_token",
     "heroku_without_an_app": "bad config.wrong_base_path +config.wrong_tenant",
     "traefik_without_a_route": "bad config.wrong_base_path",
@@ -228,7 +228,6 @@ SAYS: dict[str, str] = {
     "page_with_a_link": "bad availability.provider_error",
     "login_with_a_captcha": LOGIN,
     "page_that_names_filters": "unclear config.wrong_base_path",
-    "php_warning_before_json": ODD_FORM,
     "leads_on_by_303": "good",
 }
 SOON = range(80, 92)

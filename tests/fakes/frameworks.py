@@ -88,6 +88,5 @@ SAID.update({
     "page_with_a_link": page("500 Internal Server Error", "<html><title>Something went wrong</title>See our <a href=/status>status page</a> for planned maintenance.</html>"),
     "login_with_a_captcha": page("200 OK", CAPTCHA_LOGIN),
     "page_that_names_filters": page("200 OK", NAVIGATION),
-    "php_warning_before_json": pair(says("200 OK", b"<br />\n<b>Warning</b>: Undefined variable $x in /srv/api.php on line 3<br />\n" + DATA, kind="text/html"), NOBODY),
     "leads_on_by_303": goes("Location: /there", status="303 See Other"),
 })  # fmt: skip
