@@ -36,6 +36,7 @@ SELECT id, body FROM cases WHERE team = %(team)s AND channel = %(channel)s AND t
 ORDER BY changed_at DESC LIMIT 1
 """
 CASE = "SELECT id, body FROM cases WHERE id = %(id)s"
+DIRECT = "SELECT channel FROM directs WHERE team = %(team)s AND person = %(person)s"
 CASE_OF_TEAM = "SELECT id, body FROM cases WHERE id = %(id)s AND team = %(team)s"
 
 

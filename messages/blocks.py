@@ -128,20 +128,26 @@ def button(action: str, value: str, first: bool) -> Block:
     return {**made, "style": style} if style in ("primary", "danger") else made
 
 
-def openers(names: Sequence[str], key: str, at: int) -> Block:
+def openers(names: Sequence[str], key: str, at: int, *, say: str = "open_case") -> Block:
     """Buttons that open a case about a connection; `/mend NAME` says the same."""
-    label = labels()["open_case"]
+    label = labels()[say]
     made: list[Block] = [
         {
             "type": "button",
             "action_id": "mend_open" if n == 0 else f"mend_open_{n}",
             "value": name[:2000],
-            "text": {"type": "plain_text", "text": label["label"] if len(names) == 1 else one_line(scrub(name), 75)},
+            "text": {"type": "plain_text", "text": one_line(_called(label["label"], name, len(names)), 75)},
             "accessibility_label": one_line(label["says"].replace("{}", scrub(name)), 75),
         }
         for n, name in enumerate(names)
     ]
     return {"type": "actions", "block_id": f"{key}:{at}", "elements": made}
+
+
+def _called(label: str, name: str, of: int) -> str:
+    if "{}" in label:
+        return label.replace("{}", scrub(name))
+    return label if of == 1 else scrub(name)
 
 
 def opener(url: str, key: str, at: int) -> Block:

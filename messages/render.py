@@ -25,6 +25,8 @@ View = Mapping[str, Any]
 TEXT, PREVIEW, BODY = 3000, 2500, 30_000
 # So many paused cases does the App Home offer to resume.
 PAUSED = 5
+# And so many broken connections does it offer to look at.
+OFFERED = 5
 # What a message may be told beside its case; each template asks for some of it.
 ASKED: dict[str, Any] = {"by": "", "problem": "", "said": "", "trigger": "", "stage": "", "choices": [], "code": "",
                          "kind": "token", "plan": {}, "old": "", "sent": "", "kept": False, "needs": ""}  # fmt: skip
@@ -147,7 +149,10 @@ def home(view: View) -> dict[str, Any]:
     for n, case in enumerate(seen["paused"][:PAUSED]):
         line = blocks.section(_bare("home_paused", {"case": case, "first": n == 0}), f"home:paused:{n}")
         built.append({**line, "accessory": blocks.button("mend_resume", blocks.value_of(case), False)})
-    return {"type": "home", "blocks": [*built, *blocks.sections(_bare("home_connections", seen), "home:connections")]}
+    *health, small = blocks.sections(_bare("home_connections", seen), "home:connections")
+    bad = [c["name"] for c in seen["connections"] if c.get("verdict") == "bad"][:OFFERED]
+    buttons = [blocks.openers(bad, "home:open", 0, say="look_at")] if bad else []
+    return {"type": "home", "blocks": [*built, *health, *buttons, small]}
 
 
 def reminder(view: View, *, key: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from slack_bolt.context.async_context import AsyncBoltContext
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.engine import receive
-from bot.hot import CASE
+from bot.hot import CASE, DIRECT
 from bot.settings import Settings
 from bot.slack.commands import Wish, all_text, of_connection, typed, wish
 from bot.slack.sender import Sender
@@ -27,6 +27,8 @@ from messages import render
 
 log = logging.getLogger("mend.listeners")
 Body = dict[str, Any]
+# The button of `blocks.opener`.
+PAGE = "mend_open_page"
 
 
 class Listeners:
@@ -82,21 +84,30 @@ class Listeners:
 
     async def action(self, ack: AsyncAck, body: Body) -> None:
         # What could not be kept is not acknowledged: Slack then tells the person that the click did not get through.
-        if str(body["actions"][0]["action_id"]).startswith("mend_open") and body.get("message"):
+        pressed = str(body["actions"][0]["action_id"])
+        if pressed == PAGE:
+            pass  # Slack tells of a button that only opens a page, and wants to be answered all the same.
+        elif pressed.startswith("mend_open") and (body.get("message") or body.get("view")):
             await self._open(body)
         else:
             await self._action(body)
         await ack()
 
     async def _open(self, body: Body) -> None:
-        """The button of a reminder: a case in its thread, about the connection that it names."""
-        action, user, message = body["actions"][0], str(body["user"]["id"]), body["message"]
-        team, channel = str(body["team"]["id"]), str(body["channel"]["id"])
-        place = {"team": team, "channel": channel, "thread": str(message.get("thread_ts") or message["ts"])}
+        """The button of a reminder: a case in its thread, about the connection that it names. That of the Home tab: one
+        in the direct messages with this person, which Slack names when the tab is opened."""
+        action, user, team = body["actions"][0], str(body["user"]["id"]), str(body["team"]["id"])
+        if message := body.get("message"):
+            channel = str(body["channel"]["id"])
+            place = {"team": team, "channel": channel, "thread": str(message.get("thread_ts") or message["ts"])}
+        else:
+            known = await self.store.hot.one(DIRECT, {"team": team, "person": user})
+            channel = str(known[0]) if known else user
+            place = {"team": team, "channel": channel}
         key, name = f"open:{team}:{body.get('trigger_id')}:{action.get('action_ts')}", str(action.get("value") or "")
         if name not in self.settings().connections:
             await self._gone(body, team, user, key)
-        elif refused := self.wishes.refused(channel):
+        elif message and (refused := self.wishes.refused(channel)):
             await self.wishes.tell_payload(refused, place, user, key)
         else:
             try:

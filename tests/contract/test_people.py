@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.state import User
+from tests.contract.test_events import settle
 from tests.talk import ALICE, BOB, CHARLIE, DANA, GUEST, Talk, World, wait
 
 SHARED = "C0SHARED"
@@ -118,6 +119,23 @@ def test_the_home_shows_own_cases_health_and_a_resume_that_works(world: World, t
     world.slack.press_in_view("mend_resume", value=value, home=True)
     talk.until("regenerating_credentials")
     wait(lambda: case not in str([b.get("accessory") for b in world.slack.home()["blocks"]]))
+
+
+def test_a_broken_connection_is_looked_at_from_the_home(world: World, talk: Talk) -> None:
+    world.slack.open_home(BOB)
+    wait(lambda: "Look at warehouse" in str(world.slack.home(BOB)))
+    before = len(world.slack.messages("D0BOB"))
+    world.slack.press_in_view("mend_open", user=BOB, value="warehouse", home=True)
+    root = wait(lambda: [m for m in world.slack.messages("D0BOB")[before:] if m.get("metadata")])[0]
+    Talk(world, "D0BOB", root["ts"], BOB).until("regenerating_credentials")
+
+
+def test_who_opens_the_page_is_not_told_that_the_button_leads_nowhere(world: World, talk: Talk) -> None:
+    talk.press("mend_update_credentials")
+    offered = talk.told(ALICE, "for you alone. Good for 15 minutes")
+    world.slack.press("mend_open_page", offered["ts"], user=ALICE)
+    settle(talk)
+    assert not [m for m in world.slack.ephemerals(ALICE) if "no longer leads anywhere" in m["text"]]
 
 
 def test_the_home_of_somebody_else_shows_no_case_of_mine_and_a_guest_sees_no_connection(

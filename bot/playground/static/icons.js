@@ -39,7 +39,6 @@ export function icon(name, sign = "") {
   const holder = document.createElement("span"), said = document.createElement("span"), picture = make("svg", { viewBox: "0 0 20 20", "aria-hidden": "true" });
   picture.append(...DRAWN[name].map(([tag, props]) => make(tag, props)));
   holder.className = "drawn";
-  said.className = "hidden";
   said.textContent = sign;
   holder.append(picture, said);
   return holder;
