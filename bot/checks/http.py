@@ -111,6 +111,9 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
         # The provider does not tell a bad credential from none: perhaps ours was lost on the way.
         ruling = replace(ruling, alternatives=tuple(dict.fromkeys((*ruling.alternatives, "auth.credential_not_sent"))))
     if ruling.cause == "missing_privilege" and ruling.verdict == "bad" and ruling.code == "auth.insufficient_scope":
+        if ruling is FORBIDDEN:
+            # In nobody's words, an account that is off or an address that is kept out may be refused too.
+            return found(LOGIN, target, said(target, answer), replace(ruling, verdict="unclear"), answer)
         # A good key with few rights: the permission check names what is missing.
         target.memo["forbidden"] = (path, answer, ruling)
         return found(LOGIN, target, f"{said(target, answer)} (the key is known, this call is not allowed)")

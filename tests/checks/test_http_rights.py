@@ -104,3 +104,16 @@ def test_a_probe_that_the_key_may_not_call_is_what_is_missing_where_nothing_was_
     assert known.verdict == "good"
     assert (found.verdict, found.cause, found.code) == ("bad", "missing_privilege", "auth.insufficient_scope")
     assert (found.facts["missing"], found.facts["scopes_needed"]) == (["/me"], ["orders:read"])
+
+
+def test_a_refused_probe_in_words_that_nobody_listed_does_not_say_that_the_key_is_good() -> None:
+    """An account that is switched off is refused so too, and the login would have been called good."""
+
+    def answers(path: str, headers: Mapping[str, str]) -> Reply:
+        return (403, {}, {"error": "x7"}) if headers.get("authorization") else (401, {}, {"error": "who?"})
+
+    with serving(answers) as url:
+        target = Target("crm", "http_api", KNOWN, {"base_url": url, "probe": "/me"}, {"token": KEY})
+        known = verify_credentials(target)
+    assert (known.verdict, known.code) == ("unclear", "auth.insufficient_scope")
+    assert known.alternatives == ("account.plan_limit", "access.ip_not_allowed")
