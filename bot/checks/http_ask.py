@@ -220,8 +220,10 @@ def access_token(target: Target) -> str:
     answer = exchange(target)
     token = _token(answer)
     if not token:
+        # A refusal has a status of its own: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
+        alike = ("auth.invalid_client", "config.wrong_base_path")
         words = f"no access token for this app: {said(target, answer)}"
-        raise Trouble("invalid_credentials", "auth.invalid_client", words)
+        raise Trouble("third_party_down", "availability.malformed_response", words, alike)
     return token
 
 

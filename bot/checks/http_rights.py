@@ -10,7 +10,7 @@ from typing import Any
 from bot.checks.base import Target
 from bot.checks.http_ask import ask, said, spec
 from bot.checks.http_found import failed, found
-from bot.checks.http_judge import judge, sheet_says
+from bot.checks.http_judge import judge, own, sheet_says
 from bot.checks.http_ruling import Ruling
 from bot.checks.http_words import inward
 from bot.drivers.http import Answer
@@ -110,7 +110,7 @@ def _weigh(target: Target, seen: _Seen, name: str, probe: Probe, answer: Answer)
         (seen.partial if hidden else seen.answering).append(name)
         seen.needed.update(dict.fromkeys((lacking or probe.scopes) if hidden else ()))
         return None
-    hiding = answer.status == 404 and not answer.is_html and spec(target).own_error
+    hiding = answer.status == 404 and spec(target).own_error and own(target, answer)
     if hiding and (lacking or sheet_says(target, answer) is None):
         # Providers hide what a caller may not see behind the same 404 as what does not exist.
         code = "auth.insufficient_scope" if lacking else "privilege.resource_hidden"

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from bot.checks.base import Target
-from bot.checks.http import verify_credentials
+from bot.checks.http import verify_credentials, verify_permissions
 from flows.core.causes import CAUSES
 from flows.core.finding import Finding
 from flows.core.sheet import sheet
@@ -338,6 +338,19 @@ def test_a_password_in_the_address_is_never_shown(name: str, caplog: pytest.LogC
     with serving(NASTY["redirects_in_a_circle"] if name == "round" else ODD["bare_401"]) as url:
         found = verify_credentials(target(ALL, url.replace("://", "://bot:pass-in-the-address@")))
     assert "pass-in-the-address" not in repr(found) + caplog.text
+
+
+def test_a_gateway_without_a_route_hides_no_resource() -> None:
+    """The provider's own 404 may stand for what a key may not see; that of a gateway before it may not."""
+
+    def talk(peer: socket.socket, request: bytes) -> None:
+        lost = b"organizations" in request.partition(b"\r\n")[0]
+        (ODD["kong_without_a_route"] if lost else known(raw(good())))(peer, request)
+
+    with serving(talk) as url:
+        found = verify_permissions(target("zendesk", url))
+    assert (found.code, found.facts["missing"]) == ("config.path_missing", ["organizations"])
+    assert "privilege.resource_hidden" in found.alternatives
 
 
 # TLS ------------------------------------------------------------------------------------------------------------------

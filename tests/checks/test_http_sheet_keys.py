@@ -73,7 +73,7 @@ def test_a_scope_that_the_token_needs_is_asked_for() -> None:
         ((401, {}, {"error": "invalid_client"}), "auth.invalid_client"),
         ((400, {}, {"error": "invalid_client", "error_description": "unknown app"}), "auth.invalid_client"),
         ((503, {}, {"error": "temporarily_unavailable"}), "availability.provider_error"),
-        ((200, {}, {"ok": 1}), "auth.invalid_client"),
+        ((200, {}, {"ok": 1}), "availability.malformed_response"),
     ],
 )
 def test_a_refused_exchange_is_the_verdict(reply: Reply, code: str) -> None:
