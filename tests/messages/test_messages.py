@@ -238,6 +238,19 @@ def test_a_pasted_error_is_explained_before_anything_is_asked() -> None:
     assert "The server refused the password" in render.message("why", seen, key="k")["text"]
 
 
+def test_the_last_step_of_a_guide_stands_before_the_warning() -> None:
+    place = {**WAREHOUSE, "regeneration": {**WAREHOUSE["regeneration"], "old_stays_valid": True}}
+    said = render.message("regenerate_rotate", view(connection=place), key="k")["text"]
+    assert "Say done" in (said.split("5. Only when it works")[0])
+    assert "Never paste a password" in said.split("5. Only when it works")[1]
+
+
+def test_who_says_again_in_a_stopped_case_is_told_what_goes_on() -> None:
+    for state, way in (("cancelled", "Say resume to go on"), ("resolved", "starts a new case")):
+        seen = view(case=case(state=state), params={"trigger": "again"})
+        assert way in render.message("not_now", seen, key="k")["text"]
+
+
 def test_a_text_that_tells_of_no_error_is_said_to_be_none() -> None:
     seen = view(case=case(state="choosing", told={"confidence": "unclear"}, connection=""), finding=None)
     assert "finds no error that it knows" in render.message("told", seen, key="k")["text"]
