@@ -15,6 +15,7 @@ LOGIN = Ruling(
     "bad", "config_error", "auth.login_page_instead_of_api", ("config.wrong_base_path", "network.captive_portal")
 )
 READABLE = ("", "identity", "gzip", "x-gzip", "deflate")
+DOWN = re.compile(r"(down|offline) for (scheduled |planned )?maintenance", re.I)
 # The last are forms and scripts that lead on to a single sign-on.
 FORM = re.compile(
     r"type=[\"']?password|log ?in|sign ?in|name=[\"']?SAMLRequest|/authorize\?|://[\w.-]*\bsso\b|/sso[/?]", re.I
@@ -64,7 +65,8 @@ def success(target: Target, answer: Answer) -> Ruling | None:
 
 
 def _page(answer: Answer) -> Ruling:
-    if UPKEEP.search(answer.title) or re.search(r"temporarily (down|unavailable)", answer.title, re.I):
+    closed = UPKEEP.search(answer.title) or re.search(r"temporarily (down|unavailable)", answer.title, re.I)
+    if closed or DOWN.search(answer.head):
         return Ruling("unclear", "third_party_down", "availability.maintenance", ("config.wrong_base_path",))
     form = FORM.search(answer.head)
     if form and answer.hops:
