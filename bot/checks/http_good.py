@@ -27,9 +27,12 @@ NOBODY = re.compile(
     r"not (logged|signed) in|(log|sign)[ -]?in (is )?(required|first|again|to)|please (log|sign) ?in|login.?required|"
     r"not authenticated|unauthenticated|unauthori[sz]ed|authentication (is )?(required|failed)|"
     r"session (has |is )?(expired|invalid)|invalid (api.?key|token|session|credential)|"
-    r"access token (is )?(invalid|expired)",
+    r"(access token|api.?key) (is )?(invalid|expired)",
     re.I,
 )
+WRONG = ("error", "errors", "error_message", "errormessage")
+SPOKEN = {*WRONG, "message", "detail", "msg"}
+DENIED = ("error", "fail", "failed", "denied", "request_denied")
 NO_KEY = Ruling(
     "bad", "invalid_credentials", "auth.invalid_token",
     ("auth.token_revoked", "auth.access_token_expired", "auth.credential_not_sent"),
@@ -97,14 +100,24 @@ def _unreadable(target: Target, answer: Answer) -> Ruling | None:
 
 def _disguised(answer: Answer) -> Ruling | None:
     """JSON that says no with a status that says yes."""
-    body: Any = answer.body
-    if not isinstance(body, dict):
-        return None
-    refused = any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedIn"))
-    refused = refused or (bool(body.get("error") or body.get("errors")) and not body.get("data"))
-    spoken = {"message", "error", "errors", "detail", "msg"} & set(body)
-    codes = [str(one) for one in inward(body, "errors.extensions.code") if one]  # where servers of GraphQL put them
-    words = " ".join([words_of(answer)[:300], str(body.get("msg") or "")[:300], *codes[:3]])
-    if spoken and len(answer.text) < 2000 and NOBODY.search(words.replace("_", " ")):
+    body = _opened(answer.body)
+    refused = any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedin"))
+    refused = refused or (any(body.get(key) for key in WRONG) and not body.get("data"))
+    refused = refused or (bool(SPOKEN & set(body)) and str(body.get("status")).lower() in DENIED)
+    codes = [
+        str(one) for one in inward(answer.body, "errors.extensions.code") if one
+    ]  # where servers of GraphQL put them
+    said = [str(body[key])[:300] for key in (*SPOKEN, "result") if isinstance(body.get(key), str)]
+    words = " ".join([words_of(answer)[:300], *said, *codes[:3]])
+    if SPOKEN & set(body) and len(answer.text) < 2000 and NOBODY.search(words.replace("_", " ")):
         return NO_KEY
     return DISGUISED if refused else None
+
+
+def _opened(body: Any) -> dict[str, Any]:
+    """What an object says, by lower-case names with _ between words, out of the envelope that some put around it."""
+    if not isinstance(body, dict):
+        return {}
+    inner = body.get("response")
+    told = inner if isinstance(inner, dict) else body
+    return {re.sub(r"\W+", "_", key).lower(): value for key, value in told.items()}
