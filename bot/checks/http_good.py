@@ -31,7 +31,7 @@ NOBODY = re.compile(
     re.I,
 )
 WRONG = ("error", "errors", "error_message", "errormessage")
-SPOKEN = {*WRONG, "message", "detail", "msg"}
+SPOKEN = {*WRONG, "message", "detail", "msg", "errmsg", "error_msg"}
 DENIED = ("error", "fail", "failed", "denied", "request_denied")
 NO_KEY = Ruling(
     "bad", "invalid_credentials", "auth.invalid_token",
@@ -102,7 +102,8 @@ def _disguised(answer: Answer) -> Ruling | None:
     """JSON that says no with a status that says yes."""
     body = _opened(answer.body)
     refused = any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedin"))
-    refused = refused or (any(body.get(key) for key in WRONG) and not body.get("data"))
+    refused = refused or (any(body.get(key) for key in WRONG) and not _holds(body.get("data")))
+    refused = refused or any(str(body.get(key) or 0) not in ("0", "200") for key in ("errcode", "error_code"))
     refused = refused or (bool(SPOKEN & set(body)) and str(body.get("status")).lower() in DENIED)
     codes = [
         str(one) for one in inward(answer.body, "errors.extensions.code") if one
@@ -121,3 +122,8 @@ def _opened(body: Any) -> dict[str, Any]:
     inner = body.get("response")
     told = inner if isinstance(inner, dict) else body
     return {re.sub(r"\W+", "_", key).lower(): value for key, value in told.items()}
+
+
+def _holds(data: Any) -> bool:
+    """There is something in it: a server of GraphQL leaves the field empty that it refuses."""
+    return any(value is not None for value in data.values()) if isinstance(data, dict) else bool(data)

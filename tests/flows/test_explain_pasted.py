@@ -107,6 +107,21 @@ def test_what_stands_beside_a_code_decides_between_its_meanings(text: str, cause
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["ScriptTagCreate access denied", "Subscription access denied", "The recipient is blocked", "Zip is restricted"],
+)
+def test_no_address_is_meant_where_another_word_ends_like_one(text: str) -> None:
+    assert explain(text).cause != "ip_not_allowlisted"
+
+
+@pytest.mark.parametrize(
+    "text", ["IP access denied", "client_ip denied", "IPAddress 192.0.2.1 not allowed", "IPs blocked"]
+)
+def test_an_address_that_is_denied_is_one_however_it_is_written(text: str) -> None:
+    assert explain(text).cause == "ip_not_allowlisted"
+
+
+@pytest.mark.parametrize(
     ("text", "cause"),
     [
         ("GET https://acme.my.salesforce.com/services/data 401", "invalid_credentials"),
