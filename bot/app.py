@@ -11,13 +11,13 @@ import signal
 import socket
 import time
 import webbrowser
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot import log as logs
 from bot.cipher import NO_KEY, can_keep
-from bot.database import database_url, migrate, own_folder
+from bot.database import alone, database_url, migrate, own_folder
 from bot.environment import Environment
 from bot.foreman import Foreman, unless
 from bot.own import use_own
@@ -79,7 +79,7 @@ def serve(
     env = Environment.read(os.environ)
     logs.set_up(env.log)
     logs.hide(env.secrets)
-    wanted = tuple(roles.split(",")) if isinstance(roles, str) else roles
+    wanted = tuple(role.strip() for role in roles.split(",")) if isinstance(roles, str) else roles
     if unknown := set(wanted) - set(ROLES):
         raise SettingsError(f"--roles: {', '.join(sorted(unknown))} is not a role; choose from {', '.join(ROLES)}")
     settings = Fresh(path)
@@ -233,12 +233,9 @@ def _settled() -> None:
     gc.set_threshold(700, 10, 10)
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)  # also through a pipe: it is progress
-
-
-def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[[str], None] = _say) -> int:
+def try_locally(port: int = 8765, open_browser: bool = True) -> int:
     """Everything on this machine: embedded database, local Slack, demo connections that are really broken, the bot."""
+    announce = partial(print, flush=True)  # also through a pipe: it is progress
     from bot.playground.demo import Demo
     from bot.playground.runner import run_local_slack
     from bot.playground.slack import LocalSlack
@@ -246,6 +243,13 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
 
     os.environ.setdefault("MEND_DATA_DIR", str(data_dir() / "try"))
     where = own_folder()
+    if not alone(where / ".try.lock"):
+        raise SettingsError(f"another `mend try` runs in {where}: end it, or set MEND_DATA_DIR to another folder")
+    runner = run_local_slack("127.0.0.1", port, slack := LocalSlack())
+    try:
+        runner.start()
+    except OSError:
+        raise SettingsError(f"port {port} is taken: choose another with --port") from None
     kept = (where / "postgres").exists()
     os.environ.pop("MEND_DATABASE_URL", None)
     announce("Starting the embedded database ...")
@@ -257,13 +261,7 @@ def try_locally(port: int = 8765, open_browser: bool = True, announce: Callable[
     if kept:
         migrate(url)
         asyncio.run(_begin_anew(url, TEAM, list(demo.connections())))
-    slack = LocalSlack(actions=demo.actions())
-    runner = run_local_slack("127.0.0.1", port, slack)
-    try:
-        runner.start()
-    except OSError:
-        demo.stop()
-        raise SettingsError(f"port {port} is taken: choose another with --port") from None
+    slack.actions = demo.actions()
     os.environ.update({**slack.environment("http://127.0.0.1/openid/callback"), "MEND_DATABASE_URL": url})
     announce(f"The local Slack is at {slack.url}  (type /mend warehouse; Ctrl-C ends it)")
     if open_browser:

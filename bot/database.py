@@ -30,6 +30,21 @@ def own_folder() -> Path:
     return where
 
 
+def alone(path: Path) -> bool:
+    """Whether no other process holds this file; from now until we end, we do. Where files cannot be held: True."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    held = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(held)
+        return False
+    return True
+
+
 def database_url() -> str:
     """`MEND_DATABASE_URL`, or the embedded PostgreSQL, started on first use and shared by all our processes."""
     given = os.environ.get("MEND_DATABASE_URL")

@@ -193,14 +193,16 @@ class _Runner:
 
 def _to_its_end(command: list[Any], **how: Any) -> int:
     """Run a program of a session of its own. Who is interrupted meanwhile leaves nothing of it running."""
-    with _uninterrupted():
-        process = subprocess.Popen(command, **how)
+    process = None
     try:
+        with _uninterrupted():
+            process = subprocess.Popen(command, **how)
         return process.wait()
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         raise
 
 

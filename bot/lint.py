@@ -18,6 +18,7 @@ from flows.core.sheet_parts import NOT_CHECKED
 from messages.words import codes
 
 MAX_LINES = 80
+SHEETS = (".yaml", ".yml")
 ROOTS = (HERE, HERE.parent.parent / "messages")
 Found = tuple[Sequence[str], str]
 
@@ -28,6 +29,7 @@ class Problem:
     line: int
     col: int
     text: str
+    blank: bool = False
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.col}: {self.text}"
@@ -40,12 +42,18 @@ def lint(paths: Sequence[str | Path] = ()) -> list[Problem]:
         if not path.exists():
             problems.append(Problem(str(path), 1, 1, "there is no such file or folder"))
     for file in files(paths):
-        problems += _template(file) if file.suffix == ".j2" else _sheet(file)
+        if file.suffix in (*SHEETS, ".j2"):
+            problems += _template(file) if file.suffix == ".j2" else _sheet(file)
+        elif file.suffix != ".py":
+            problems.append(Problem(str(file), 1, 1, "neither a sheet (.yaml) nor a template (.j2) nor a flow (.py)"))
     return problems
 
 
 def files(paths: Sequence[str | Path] = ()) -> list[Path]:
-    """The sheets and templates below `paths`, ours without any. Beside templates, a YAML file is words, no sheet."""
+    """The sheets and templates below `paths`, ours without any, and every file that is named itself.
+
+    Where a folder `connectors` is below, or templates, a YAML file outside it is no sheet: words, or mend.yml.
+    """
     found: list[Path] = []
     for path in [Path(one) for one in paths] or list(ROOTS):
         if not path.is_dir():
@@ -53,7 +61,9 @@ def files(paths: Sequence[str | Path] = ()) -> list[Path]:
             continue
         below = sorted(path.rglob("*"))
         templates = [file for file in below if file.suffix == ".j2"]
-        found += templates or [file for file in below if file.suffix in (".yaml", ".yml")]
+        written = [file for file in below if file.suffix in SHEETS]
+        sheets = [file for file in written if file.absolute().parent.name == "connectors"]
+        found += [*sheets, *templates] or written
     return found
 
 
@@ -89,7 +99,7 @@ def _blanks(file: Path, text: str) -> Iterator[Problem]:
     """What `mend new connector` left open, in a value or in a comment."""
     for number, line in enumerate(text.splitlines(), 1):
         for blank in re.finditer(rf'{BLANK}:? ?([^"}}]*)', line):
-            yield Problem(str(file), number, blank.start() + 1, f"still to be filled in: {blank[1].strip()}")
+            yield Problem(str(file), number, blank.start() + 1, f"still to be filled in: {blank[1].strip()}", True)
 
 
 def _fields(sheet: Sheet) -> Iterator[Found]:

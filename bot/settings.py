@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from bot.settings_parts import REFERENCE as REFERENCE
 from bot.settings_parts import Access, Hook, Hooks, Secret, Strict, is_group
 from bot.settings_parts import SettingsError as SettingsError
-from flows.core.sheet_places import LOADER, place_of
+from flows.core.sheet_places import LOADER, in_words, place_of, telling
 
 
 class Tunnel(Strict):
@@ -175,10 +175,12 @@ def load(path: Path | None, env: Mapping[str, str]) -> Settings:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SettingsError(f"{file.name}:{line}: not valid YAML: {error.problem}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file.name} cannot be read: {type(error).__name__}") from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({error.strerror}): check its path and rights") from None
+    except (UnicodeDecodeError, yaml.YAMLError):  # a control character is no YAML
+        raise SettingsError(f"{file.name} cannot be read: save it as text in UTF-8") from None
     if raw is not None and not isinstance(raw, dict):
-        raise SettingsError(f"{file.name}:1: expected keys such as connections:, found a {type(raw).__name__}")
+        raise SettingsError(f"{file.name}:1: expected keys such as connections:, as in README")
     return _validated(raw or {}, text, file)
 
 
@@ -186,9 +188,7 @@ def _validated(raw: dict[str, Any], text: str, file: Path) -> Settings:
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        # A mistyped key is also a missing one: the first tells more.
-        problems = error.errors(include_input=False, include_url=False)
-        first = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+        first = telling(error)
         where = [str(part) for part in first["loc"] if part != "[key]"]
         line = place_of(text, where).split(":")[0]
         raise SettingsError(f"{file.name}:{line}: {'.'.join(where)}: {_why(first, where)}") from None
@@ -198,7 +198,7 @@ def _validated(raw: dict[str, Any], text: str, file: Path) -> Settings:
 
 def _why(error: Mapping[str, Any], where: list[str]) -> str:
     if error["type"] != "extra_forbidden":
-        return str(error["msg"]).removeprefix("Value error, ")
+        return in_words(error)
     known = _known_keys(where[:-1])
     near = difflib.get_close_matches(where[-1], known, 1)
     return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known are {', '.join(known)}"

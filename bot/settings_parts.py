@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 # Ids as Slack writes them: https://docs.slack.dev/reference/objects/usergroup-object
 PERSON, GROUP = re.compile(r"[UW][A-Z0-9]{2,20}"), re.compile(r"S[A-Z0-9]{2,20}")
@@ -18,8 +18,12 @@ class SettingsError(Exception):
 
 def _well_formed(value: str) -> str:
     """A mistyped reference must not be taken for a password. The message shows no part of the value."""
-    if value.strip().startswith("${") and not REFERENCE.fullmatch(value.strip()):
+    if REFERENCE.fullmatch(value.strip()):
+        return value
+    if value.strip().startswith("${"):
         raise ValueError("not a reference that Mend knows: write ${env:NAME}, ${file:PATH} or ${vault:NAME}")
+    if REFERENCE.search(value):
+        raise ValueError('a reference is filled in only where it is the whole value, as in "${env:NAME}"')
     return value
 
 
@@ -28,6 +32,14 @@ Secret = Annotated[str, AfterValidator(_well_formed)]
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty(cls, raw: Any) -> Any:
+        """A key with nothing behind it, as when all below it is a comment, is as if it were not there."""
+        if not isinstance(raw, dict):
+            return raw
+        return {key: value for key, value in raw.items() if value is not None or key not in cls.model_fields}
 
 
 def is_person(owner: str | None) -> bool:

@@ -75,6 +75,19 @@ def in_the_file(settings: Settings) -> Iterator[str]:
         yield f"the secret {place} stands in mend.yml itself: better ${{env:...}} or ${{file:...}}"
 
 
+def incomplete(settings: Settings, names: Iterable[str]) -> Iterator[str]:
+    """Settings that a source cannot be reached or known by without, where nothing is given and nothing is usual."""
+    for name in names:
+        connection = settings.connections.get(name)
+        if connection is None:
+            continue
+        near = {one.rsplit(" ", 1)[-1].rstrip("?") for one in misnamed(settings, [name])}
+        for field in sheet(connection.connector).fields:
+            needed = field.required and not field.secret and not field.default and field.name not in near
+            if needed and not any(connection.settings.get(one) for one in (field.name, *field.also)):
+                yield f"{name}.settings.{field.name} is missing: {field.help.split('. ')[0].rstrip('.')}"
+
+
 def misnamed(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     """Settings and secrets that nothing reads, where another name is near: their default would be taken instead."""
     for name in names:

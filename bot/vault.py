@@ -52,6 +52,10 @@ def fingerprint(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
 
 
+class NoVault(VaultError):
+    """The database is an empty one: nothing was ever kept there."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A current secret, and the fingerprint of what the reference in mend.yml gave when it was put here."""
@@ -79,7 +83,7 @@ class Vault:
             with (engine or self.engine).begin() as connection:
                 yield connection
         except sa.exc.ProgrammingError:
-            raise VaultError("the database holds no vault yet: start `mend serve` once") from None
+            raise NoVault("the database holds no vault yet: start `mend serve` once") from None
         except sa.exc.OperationalError:
             raise VaultError("the vault's database does not answer: check MEND_DATABASE_URL") from None
 

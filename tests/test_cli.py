@@ -252,6 +252,43 @@ def test_what_is_wrong_is_one_line_on_standard_error_with_exit_2(mend: Mend, wor
     assert ran.out == ""
 
 
+@pytest.mark.parametrize("words", [(), ("new",), ("vault",)])
+def test_who_names_no_command_is_shown_the_commands(mend: Mend, words: tuple[str, ...]) -> None:
+    ran = mend(*words)
+    assert (ran.code, ran.err.count("\n")) == (2, 1)
+    assert "no command is given" in ran.err
+    assert "Commands:" in ran.out
+
+
+def test_a_name_beside_all_must_be_there_too(mend: Mend) -> None:
+    configured(refused("a"))
+    ran = mend("check", "--all", "wharehouse")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no connection 'wharehouse'" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("sslmode: verify", "a.settings.sslmode is verify: choose from disable, prefer, require, verify-ca, verify-full"),
+        ("connect_timeout: soon", "a.settings.connect_timeout is soon: write seconds"),
+        ("timeout: -1", "a.settings.timeout is -1: write seconds"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_would_be_taken_for_another_is_told(mend: Mend, setting: str, said: str) -> None:
+    configured(refused("a").replace("user: stitch", f"user: stitch, {setting}"))
+    ran = mend("check", "a", "--json")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert said in ran.err
+
+
+def test_what_is_missing_in_the_settings_is_told_though_the_driver_would_guess(mend: Mend) -> None:
+    configured(refused("a").replace(", user: stitch", ""))
+    ran = mend("check", "a", "--json")
+    assert ran.json["code"] == "network.refused"
+    assert "a.settings.user is missing: The role that the pipeline logs in as" in ran.err
+
+
 def test_a_fault_of_our_own_shows_no_traceback_and_no_secret(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("hunter2-canary")
@@ -322,6 +359,13 @@ def test_diagnose_reads_a_pipe_and_admits_what_it_does_not_know() -> None:
     assert "unclear" in ran.stdout
 
 
+def test_diagnose_takes_a_dash_for_the_pipe_and_words_without_quotes(mend: Mend) -> None:
+    command = [sys.executable, "-m", "bot.cli", "diagnose", "-", "--json"]
+    piped = subprocess.run(command, input="password authentication failed", capture_output=True, text=True, timeout=60)
+    assert json.loads(piped.stdout)["code"] == "auth.wrong_password"
+    assert mend("diagnose", "password", "authentication", "failed", "--json").json["code"] == "auth.wrong_password"
+
+
 def test_a_hostile_text_cannot_command_the_terminal(mend: Mend) -> None:
     ran = mend("diagnose", "[/bold][red] permission denied \x1b]0;owned\x07 \u202e for relation orders")
     assert ran.code == 1
@@ -350,6 +394,13 @@ def test_doctor_says_what_is_missing_and_hides_what_is_secret(mend: Mend, monkey
     assert {name for name, part in parts.items() if not part["ok"]} == {"configuration", "slack", "database"}
     assert "does not answer" in parts["slack"]["text"]
     assert "hunter2" not in ran.out + ran.err
+
+
+def test_doctor_tells_once_of_a_file_that_cannot_be_read(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://127.0.0.1:1/mend")
+    Path("mend.yml").write_text("connections: [\n")
+    out = mend("doctor").out
+    assert (out.count("not valid YAML"), out.count("the configuration is bad, see above") > 1) == (1, True)
 
 
 def test_doctor_says_what_to_register_with_a_provider(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,8 +444,8 @@ def test_lint_names_what_is_left_of_a_new_connector_and_nothing_else(
     sheet = Path("connectors/acme_crm.yaml")
     linted = mend("lint", str(sheet))
     *blanks, count = linted.out.splitlines()
-    assert linted.code == 1
-    assert count == f"1 file, {len(blanks)} problems"
+    assert linted.code == 0  # nothing in it is wrong
+    assert count == f"1 file, 0 problems, {len(blanks)} blanks"
     assert all("still to be filled in: " in one for one in blanks)
     assert any(one.endswith("still to be filled in: the host of the API") for one in blanks)
     sheet.write_text(re.sub(r" # FILL IN.*|FILL IN: ?", "", sheet.read_text(encoding="utf-8")), encoding="utf-8")
@@ -447,6 +498,33 @@ def test_lint_names_file_line_and_nearest_key(mend: Mend, monkeypatch: pytest.Mo
     assert "regenration: unknown key; did you mean regeneration?" in ran.out
     Path("words.j2").write_text("a\n{% if %}\n", encoding="utf-8")
     assert "words.j2:2:1:" in mend("lint", "words.j2").out
+
+
+def test_a_new_connector_takes_no_name_that_mend_knows(mend: Mend, tmp_path: Path) -> None:
+    ran = mend("new", "connector", "hubspot")
+    assert (ran.code, ran.out) == (2, "")
+    assert "Mend knows hubspot already" in ran.err
+    assert not (tmp_path / "connectors").exists()
+
+
+def test_lint_reads_a_users_whole_folder_and_a_flow_by_its_file(mend: Mend, tmp_path: Path) -> None:
+    """mend.yml and the words beside templates are no sheets; sheets are read though there are templates."""
+    configured(refused("a"))
+    mend("new", "connector", "acme")
+    words = tmp_path / "messages" / "causes"
+    words.mkdir(parents=True)
+    (words / "own.j2").write_text("words")
+    (words / "own.yaml").write_text("a: b")
+    assert "\n2 files, 0 problems, " in mend("lint", ".").out
+    sheet = tmp_path / "connectors" / "acme.yaml"
+    sheet.write_text(sheet.read_text().replace("  identity:", "  identty:") + "title: Again\n")
+    ran = mend("lint", ".")
+    assert (ran.code, "not valid YAML: the key title stands twice" in ran.out) == (1, True)
+    sheet.write_text(sheet.read_text().replace("title: Again\n", ""))
+    assert "http.identty: unknown key; did you mean identity?" in mend("lint", ".").out
+    flows = Path(cli.__file__).parents[2] / "flows"
+    assert (mend("lint", str(flows / "reauthorize.py")).code, mend("lint", str(flows)).code) == (0, 0)
+    assert "this is no flow" in mend("lint", str(flows / "core" / "case.py")).out
 
 
 def test_our_own_sheets_templates_and_flows_are_sound(mend: Mend) -> None:

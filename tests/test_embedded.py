@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -125,3 +127,32 @@ def test_what_postgresql_says_is_told(server: Embedded, monkeypatch: pytest.Monk
         match=r"does not start: .*postgres/postgresql.conf.* contains errors .*postgres/log tells more.* MEND_DATABASE_URL",
     ):
         database_url()
+
+
+def runs_in(folder: Path, process: psutil.Process) -> bool:
+    return str(folder) in str(process.info["cwd"]) and process.info["status"] != "zombie"
+
+
+def test_ctrl_c_at_the_very_start_of_a_program_leaves_it_not_running(
+    server: Embedded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is held back until the program is in our hands, and comes right then."""
+    began: list[int] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *words: object, **how: object) -> None:
+            super().__init__(*words, **how)  # type: ignore[call-overload]
+            if "initdb" in str(words):
+                began.append(self.pid)
+                signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            server.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    # Nobody may have collected yet what a killed program began.
+    assert began
+    assert [one for one in psutil.process_iter(["cwd", "status"]) if runs_in(server.folder.parent, one)] == []

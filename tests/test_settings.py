@@ -10,6 +10,7 @@ from bot.checks.target import target_for
 from bot.environment import Environment
 from bot.settings import VAULTS, Settings, SettingsError, load, resolve
 from bot.usable import literals
+from bot.vault import Vault
 
 GOOD = """connections:
   warehouse:
@@ -58,16 +59,44 @@ def test_the_whole_example_of_the_documentation_is_accepted(tmp_path: Path) -> N
         (GOOD + "    tunnel:\n      host: b\n      user: u\n      prot: 22\n", "mend.yml:10: "),
         ("connections:\n  w:\n    conector: postgres\n", "mend.yml:3: connections.w.conector: unknown key; did"),
         ("reminders: {nudge_minute: 3}\n", "did you mean nudge_minutes?"),
-        (GOOD + "    replication: often\n", "mend.yml:7: connections.warehouse.replication: Input should be 'log'"),
+        (GOOD + "    replication: often\n", "mend.yml:7: connections.warehouse.replication: expected 'log'"),
         (GOOD + "check_timeout: soon\n", "mend.yml:7: check_timeout: "),
         ("connections:\n  warehouse: {}\n", "mend.yml:2: connections.warehouse.connector: "),
         ("connections: [\n", "mend.yml:2: not valid YAML"),
         ("- a\n", "mend.yml:1: expected keys"),
+        ("connections:\n  w:\n", "mend.yml:2: connections.w: expected keys below it"),
+        ("connections:\n  5: {connector: postgres}\n", "mend.yml:2: connections.5: expected text: put it in quotes"),
+        (GOOD + "  warehouse: {connector: mysql}\n", "mend.yml:7: not valid YAML: the key warehouse stands twice"),
+        (GOOD + "access: {admins: U0ADMIN}\n", "mend.yml:7: access.admins: expected a list"),
+        ("connections: {w: {connector: x, secrets: {password: 'a${env:PW}'}}}\n", "where it is the whole value"),
         ('connections: {w: {connector: postgres, secrets: {password: "${evn:PW}"}}}\n', "write ${env:NAME}"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_line_and_the_nearest_right_key(tmp_path: Path, text: str, said: str) -> None:
     assert said in refused(tmp_path, text)
+
+
+def test_a_part_whose_lines_are_all_comments_is_as_if_it_were_not_there(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, "connections:\n# warehouse:\naccess:\ndesk:\nplatform:\nreminders:\n"), {})
+    assert (settings.connections, settings.desk, settings.reminders.nudge_minutes) == ({}, None, 30)
+    settings = load(written(tmp_path, "connections: {w: {connector: postgres, tables: , secrets: , settings: }}\n"), {})
+    assert settings.connections["w"].tables == []
+
+
+def test_what_one_connection_has_of_another_by_an_anchor_may_be_said_anew(tmp_path: Path) -> None:
+    text = GOOD.replace("warehouse:", "warehouse: &one", 1)
+    more = (
+        "  replica: &two\n    <<: *one\n    tables: []\n  third:\n    <<: *two\n    tables: [a]\n    replication: log\n"
+    )
+    settings = load(written(tmp_path, text + more), {})
+    assert settings.connections["third"].settings["user"] == "stitch"
+    assert [one.tables for one in settings.connections.values()] == [["public.orders"], [], ["a"]]
+
+
+def test_a_file_in_another_encoding_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "mend.yml").write_bytes("connections: {}  # größer".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"mend\.yml cannot be read: save it as text in UTF-8"):
+        load(tmp_path / "mend.yml", {})
 
 
 def test_a_bad_value_is_never_repeated(tmp_path: Path) -> None:
@@ -188,3 +217,13 @@ def test_what_slack_needs_is_asked_for_by_name(env: dict[str, str], said: str) -
         return
     with pytest.raises(SettingsError, match=said):
         Environment.read(env).check(listens=True)
+
+
+def test_a_database_that_never_held_a_vault_has_nothing_newer_and_is_no_news(
+    tmp_path: Path, postgres_server: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(VAULTS, "", lambda *_: "")
+    monkeypatch.setattr("bot.vault.opened", lambda: Vault(postgres_server))
+    monkeypatch.setenv("WAREHOUSE_PASSWORD", "hunter2")
+    assert target_for(load(written(tmp_path, GOOD), {}), "warehouse").secrets == {"password": "hunter2"}
+    assert caplog.text == ""

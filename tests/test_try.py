@@ -69,27 +69,45 @@ def test_ctrl_c_while_the_database_is_made_is_no_error(tmp_path: Path) -> None:
     assert uses(tmp_path) == []
 
 
-@pytest.mark.parametrize("where", ["bot.app.try_locally", "bot.cli._run"])
-def test_ctrl_c_in_the_midst_of_an_import_ends_by_an_exit_code(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "word", "code"),
+    [("bot.app.try_locally", "try", 0), ("bot.cli._run", "try", 0), ("bot.cli._run", "connectors", 130)],
+)
+def test_ctrl_c_in_the_midst_of_an_import_ends_by_an_exit_code(
+    tmp_path: Path, where: str, word: str, code: int
+) -> None:
     module, name = where.rsplit(".", 1)
     (tmp_path / "cut.py").write_text(
         f"import sys, {module} as cut\n"
         f"cut.{name} = lambda *_: exec('raise KeyboardInterrupt')\n"
-        "from bot.cli import main\nsys.argv = ['mend', 'try']\nmain()\n",
+        f"from bot.cli import main\nsys.argv = ['mend', '{word}']\nmain()\n",
     )
     root = str(Path(__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-m", "cut"], cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, check=False,
         capture_output=True, text=True,
     )  # fmt: skip
-    assert (done.returncode, done.stdout + done.stderr) == (0 if "try" in where else 130, "")
+    assert (done.returncode, done.stdout + done.stderr) == (code, "")
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path, taken: int) -> None:
     process = started(tmp_path, taken)
     said = process.communicate(timeout=120)[0].splitlines()
-    assert (process.returncode, said[-1]) == (2, f"mend: port {taken} is taken: choose another with --port")
+    assert (process.returncode, said) == (2, [f"mend: port {taken} is taken: choose another with --port"])
     assert uses(tmp_path) == []
+
+
+def test_a_second_one_in_the_same_folder_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    first = started(tmp_path, closed_port())
+    assert any("Mend is ready" in line for line in iter(first.stdout or ()))
+    before = (tmp_path / "mend.yml").read_text()
+    second = started(tmp_path, closed_port())
+    said = second.communicate(timeout=60)[0].splitlines()
+    assert (second.returncode, len(said)) == (2, 1)
+    assert f"another `mend try` runs in {tmp_path}" in said[0]
+    assert (first.poll(), (tmp_path / "mend.yml").read_text()) == (None, before)
+    interrupted(first)
+    assert first.returncode == 0
 
 
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def _wrong_kind(target: Target, key: str) -> Finding | None:
 
 def verify_credentials(target: Target) -> Finding:
     """The identity call, then the same call without the credential: equal answers prove nothing."""
-    path = str(target.settings.get("probe") or spec(target).identity)
+    probe = str(target.settings.get("probe") or spec(target).identity)
+    path = probe if probe.startswith(("/", "?", "{")) or not probe else f"/{probe}"
     open_api = kind_of_auth(target) == "none"
     try:
         unsendable = None if open_api else _unsendable(target)

@@ -155,6 +155,8 @@ def _summed_up(target: Target, seen: _Seen) -> Finding:
 
 
 def _all_answer(number: int) -> str:
+    if not number:
+        return "no resource is named, so none was asked"
     return "the one resource answers" if number == 1 else f"all {number} resources answer"
 
 
@@ -179,6 +181,6 @@ def _resources(target: Target) -> dict[str, Probe | None]:
     http, paths = spec(target), target.settings.get("resources")
     generic = not http.resources and not http.other
     if generic:
-        given = [*(paths if isinstance(paths, list) else []), *target.tables]
+        given = [*(paths if isinstance(paths, list) else [paths] if paths else []), *target.tables]
         return {str(one): Probe(path="/" + str(one).lstrip("/")) for one in given}
     return {name: http.resources.get(name, http.other) for name in target.tables or tuple(http.resources)}

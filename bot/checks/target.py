@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("mend.checks")
 # So many connections are named to somebody who asks for one that is not there.
 NAMED = 8
+# https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS
+MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+LONGEST = 3600
 
 
 def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str, str] | None = None) -> Target:
@@ -27,6 +31,7 @@ def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str
     known_sheet = sheet(connection.connector)
     if connection.tunnel and known_sheet.driver in ("http", "s3", "dynamodb", "bigquery", "snowflake"):
         raise SettingsError(f"{name}: a tunnel leads to databases only; HTTP connectors take proxy: http://host:port")
+    _fits(name, known_sheet, connection)
     kept = _newer(settings, known_sheet, connection, _kept(name, team))
     plain, secrets = _values(settings, known_sheet, connection, kept, trial or {}, team)
     since = {field: entry.at for field, entry in kept.items() if field not in (trial or {})}
@@ -41,9 +46,7 @@ def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str
         connection.replication,
         resolve_tunnel(connection.tunnel, os.environ, settings.folder),
         proxy,
-        float(
-            connection.settings.get("connect_timeout") or connection.settings.get("timeout") or settings.check_timeout
-        ),
+        _timeout(name, connection) or settings.check_timeout,
         since,
         _instead(known_sheet, connection, since),
         None if trial else _renewal(settings, name, known_sheet, connection, kept),
@@ -60,6 +63,35 @@ def _there_are(settings: Settings, name: str) -> str:
     more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     where = settings.source or settings.folder / "mend.yml"
     return f"configured are {', '.join(known[:NAMED])}{more}" if known else f"none is configured in {where}"
+
+
+def _timeout(name: str, connection: Connection) -> float | None:
+    """Seconds, or None where the connection says nothing of it. Raises SettingsError."""
+    for key in ("connect_timeout", "timeout"):
+        if value := connection.settings.get(key):
+            try:
+                seconds = float(value)
+            except (TypeError, ValueError):
+                seconds = 0.0
+            if not 0 < seconds <= LONGEST:
+                raise SettingsError(f"{name}.settings.{key} is {value}: write seconds, more than 0 and up to {LONGEST}")
+            return seconds
+    return None
+
+
+def _fits(name: str, known: Sheet, connection: Connection) -> None:
+    """A word where the sheet lists the words that there are: another would be taken for one of them. Raises
+    SettingsError.
+    """
+    for field in known.fields:
+        if not re.fullmatch(r"[\w-]+(\|[\w-]+)+", field.pattern):
+            continue
+        # All modes are understood everywhere; a sheet lists those that differ.
+        words = MODES if field.name == "sslmode" else tuple(field.pattern.split("|"))
+        given = next((one for key in (field.name, *field.also) if (one := connection.settings.get(key))), None)
+        if given is not None and str(given) not in words:
+            listed = [word for word in words if word != "allow"]
+            raise SettingsError(f"{name}.settings.{field.name} is {given}: choose from {', '.join(listed)}")
 
 
 def _instead(known: Sheet, connection: Connection, since: Mapping[str, float]) -> dict[str, str]:
@@ -82,10 +114,12 @@ def _kept(name: str, team: str) -> dict[str, Entry]:
     """What the vault holds for a connection; a vault that is down leaves the references of mend.yml."""
     if "" not in VAULTS:
         return {}
-    from bot.vault import opened
+    from bot.vault import NoVault, opened
 
     try:
         return opened().kept(name, team)
+    except NoVault:  # so nothing in it is newer
+        return {}
     except SettingsError as error:
         log.warning("the references of mend.yml are used: %s", error)
         return {}

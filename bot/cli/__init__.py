@@ -35,7 +35,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(0 if sys.argv[1:2] == ["try"] else 130)  # that is how it is ended, however early
     except Exception as error:
         sys.exit(_told(error))
     finally:
@@ -61,10 +61,11 @@ def _told(error: Exception) -> int:
     names = {kind.__name__ for kind in type(error).__mro__}
     if "Abort" in names:
         return 130
-    if "NoArgsIsHelpError" in names:  # its help is printed already
-        return 2
     usage = getattr(error, "format_message", None)
-    if usage:
+    if "NoArgsIsHelpError" in names:  # its message is the help
+        print(error)
+        text = f"no command is given: write one of these behind `{_command(getattr(error, 'ctx', None))}`"
+    elif usage:
         text = f"{usage().rstrip('.?')}: `{_command(getattr(error, 'ctx', None))} --help` says what there is"
     elif names & EXPECTED:
         text = str(error)

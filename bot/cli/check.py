@@ -21,7 +21,7 @@ from bot.cli.text import beside, clean, hide
 from bot.own import use_own
 from bot.references import serve_references_if_any
 from bot.settings import REFERENCE, Settings, SettingsError, load
-from bot.usable import in_the_file, misnamed
+from bot.usable import in_the_file, incomplete, misnamed
 from flows.core.causes import CAUSES
 from flows.core.expiry import DAY, expiries
 from flows.core.finding import Finding, explaining, overall
@@ -45,10 +45,10 @@ def check(names: list[str], everything: bool, as_json: bool, config: Path | None
             else "name a connection of mend.yml, or give --all"
         )  # fmt: skip
     many = everything or len(wanted) > 1
-    for name in wanted:  # a usage error is told before anything runs
+    for name in {**dict.fromkeys(names), **dict.fromkeys(wanted)}:  # a usage error is told before anything runs
         if not many or name not in settings.connections:
             target_for(settings, name)
-    for said in (*in_the_file(settings), *misnamed(settings, wanted)):
+    for said in (*in_the_file(settings), *misnamed(settings, wanted), *incomplete(settings, wanted)):
         print(f"mend: {clean(said)}", file=sys.stderr)
     results = _many(settings, wanted, quiet=as_json) if many else [_alone(settings, wanted[0], quiet=as_json)]
     if as_json:

@@ -63,7 +63,9 @@ def check(context: typer.Context) -> None:
     epilog="Example: mend diagnose 'password authentication failed', or tail -50 sync.log | mend diagnose",
 )
 def diagnose(
-    text: Annotated[str | None, typer.Argument(help="The error message; without it, standard input.")] = None,
+    text: Annotated[
+        list[str] | None, typer.Argument(help="The error message; without it, or for -, standard input.")
+    ] = None,
     connector: Annotated[str | None, typer.Option(help="The connector it came from.")] = None,
     json_: AsJson = False,
 ) -> None:
@@ -71,7 +73,7 @@ def diagnose(
     from bot.cli.diagnose import diagnose as run
     from bot.cli.diagnose import standard_input
 
-    raise typer.Exit(run(text if text is not None else standard_input(), connector, json_))
+    raise typer.Exit(run(" ".join(text) if text and text != ["-"] else standard_input(), connector, json_))
 
 
 @app.command(epilog="Example: mend doctor --json")

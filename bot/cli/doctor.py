@@ -42,6 +42,8 @@ def doctor(as_json: bool, config: Path | None) -> int:
     results = []
     for name, look in parts:
         results.append(_looked(name, look))
+        if len(results) > 1 and not results[-1]["ok"] and results[-1]["text"] == results[0]["text"]:
+            results[-1]["text"] = "the configuration is bad, see above"
         if not as_json:  # one after the other: Slack or a desk may be slow to answer
             print(f"{'ok ' if results[-1]['ok'] else 'bad'} {name:14} {clean(results[-1]['text'])}", flush=True)
     ok = all(r["ok"] for r in results)

@@ -66,7 +66,8 @@ def _tell_each_key(part: dict[str, Any]) -> None:
 
 def new_connector(key: str) -> int:
     if not re.fullmatch(r"[a-z][a-z0-9_]{1,40}", key):  # it becomes a file's name
-        raise SettingsError(f"{key!r} is not a key: lower-case letters, digits and _, as customer_io for Customer.io")
+        hint = "a lower-case letter, then 1 to 40 of them, digits and _, as customer_io for Customer.io"
+        raise SettingsError(f"{key[:50]!r} is not a key: {hint}")
     # Inside a checkout it goes where it belongs; anywhere else it is a sheet of the user's own.
     top = HERE.parent.parent
     checkout = (top / "pyproject.toml").exists() and Path.cwd().is_relative_to(top)
@@ -76,6 +77,8 @@ def new_connector(key: str) -> int:
     there = [path for path in files if path.exists()]
     if there:
         raise SettingsError(f"{there[0]} is there already: choose another key or edit it")
+    if key in known_keys():  # the scaffold would win over it, and break the connections that use it
+        raise SettingsError(f"Mend knows {key} already, see `mend docs {key}`: choose another key")
     title, today = key.replace("_", " ").title(), datetime.now(UTC).date()
     for path, text in files.items():
         filled = text.format(key=key, dashed=key.replace("_", "-"), title=title, upper=key.upper(), today=today)

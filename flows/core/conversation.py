@@ -76,6 +76,7 @@ class Conversation:
             **job.ANSWERS,
             "mend_escalate": self.escalate,
             "mend_confirm_ticket": self.confirm,
+            "yes": lambda case, event: refuse(case, event, "not_now", trigger="yes"),
             "no": self.no,
             "mend_cancel": self.move("cancel"),
             "mend_take_over": self.take_over,

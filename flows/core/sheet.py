@@ -35,7 +35,7 @@ class UnknownConnector(SheetError):
 
 
 Databases = Literal["postgres", "mysql", "mssql", "oracle", "mongodb", "redis", "snowflake", "bigquery"]
-Driver = Databases | Literal["s3", "dynamodb", "sftp", "http"]
+Driver = Literal[Databases, "s3", "dynamodb", "sftp", "http"]
 # What people look for, in the order in which they are listed.
 Family = Literal[
     "databases", "files", "advertising", "marketing", "sales", "support", "payments", "shops", "analytics", "surveys",
@@ -203,7 +203,8 @@ def _parsed(path: Path) -> tuple[str, Any]:
         text = path.read_text(encoding="utf-8")
         return text, yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
     except (OSError, UnicodeDecodeError) as error:
-        raise SheetError(f"{path.name}:1:1: cannot be read: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else "save it as text in UTF-8"
+        raise SheetError(f"{path.name}:1:1: cannot be read: {why}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"

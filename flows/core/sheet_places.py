@@ -8,9 +8,36 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.constructor import ConstructorError
 
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TYPES = {"missing": "this key is required", "extra_forbidden": "unknown key"}
+_KEYS, _TEXT = "expected keys below it, as in `key: value`", "expected text: put it in quotes"
+_TYPES = {
+    "missing": "this key is required", "extra_forbidden": "unknown key",
+    "dict_type": _KEYS, "model_type": _KEYS, "model_attributes_type": _KEYS, "string_type": _TEXT,
+    "list_type": "expected a list, as in [a, b]", "tuple_type": "expected a list, as in [a, b]",
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "expected a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "expected a number"),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "expected true or false"),
+}  # fmt: skip
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """A safe loader to which a key that stands twice is an error: the first of the two would be lost silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        there = set[tuple[str, str]]()
+        for key, _ in node.value:
+            # What `<<` brought in stands elsewhere.
+            own = node.start_mark.index <= key.start_mark.index <= node.end_mark.index
+            if not own or not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                continue
+            if (key.tag, key.value) in there:
+                raise ConstructorError(None, None, f"the key {key.value} stands twice", key.start_mark)
+            there.add((key.tag, key.value))
+        return dict(super().construct_mapping(node, deep))
+
+
+LOADER = _Loader
 
 
 class SheetError(Exception):
@@ -18,16 +45,27 @@ class SheetError(Exception):
 
 
 def explained(error: ValidationError, name: str, text: str, raw: Any, parts: Mapping[str, type[BaseModel]]) -> str:
-    """The first error, at its place; `parts` are the models by the key under which they stand, "" the whole."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    where = _named([str(part) for part in first["loc"] if part != "[key]"], raw)
+    """What tells most, at its place; `parts` are the models by the key under which they stand, "" the whole."""
+    first = telling(error)
+    where = _named([str(part) for part in first["loc"] if "[" not in str(part)], raw)
     model = next((parts[part] for part in reversed(where[:-1]) if part in parts), parts[""])
     hint = f": one of {', '.join(words)}" if (words := _words(model, where)) and first["type"] == "missing" else ""
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(where[-1], list(model.model_fields), 1)
         hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(model.model_fields)}"
-    said = _TYPES.get(first["type"]) or " ".join(first["msg"].removeprefix("Value error, ").split())
-    return f"{name}:{place_of(text, where)}: {'.'.join(where) or 'the sheet'}: {said}{hint}"
+    return f"{name}:{place_of(text, where)}: {'.'.join(where) or 'the sheet'}: {in_words(first)}{hint}"
+
+
+def telling(error: ValidationError) -> Mapping[str, Any]:
+    """A mistyped key is also a missing one: the first tells more."""
+    found = error.errors(include_input=False, include_url=False)
+    return next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+
+
+def in_words(error: Mapping[str, Any]) -> str:
+    """What is wrong, for somebody who writes YAML and no Python."""
+    said = _TYPES.get(error["type"]) or " ".join(str(error["msg"]).removeprefix("Value error, ").split())
+    return said.replace("Input should be", "expected")
 
 
 def _words(model: type[BaseModel], where: Sequence[str]) -> tuple[str, ...]:

@@ -34,9 +34,11 @@ _ANSWER = {word: answer for answer, words in WORDS.items() for word in words}
 
 
 def understand(text: str, state: str) -> str | None:
-    """The answer that `text` means in `state`, or None. "yes" confirms a ticket or a rotation and nothing else."""
+    """The answer that `text` means in `state`, or None. "yes" confirms a ticket or a rotation, and nothing else."""
     word = re.sub(r"\s+", " ", re.sub(r"<@[A-Z0-9]+>", " ", text)).strip(" .!,*_`\t\n").lower()
     answer = _ANSWER.get(word)
     if answer == "yes":
-        return {"escalating": "mend_confirm_ticket", "regenerating_credentials": "mend_confirm_rotation"}.get(state)
+        there = {"escalating": "mend_confirm_ticket", "regenerating_credentials": "mend_confirm_rotation"}
+        # "ok" alone is said to anybody in a thread.
+        return there.get(state) or ("yes" if word.startswith("y") else None)
     return answer

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import pytest
+
 from bot.checks.base import Target
 from bot.checks.http import verify_credentials, verify_permissions
 from bot.views import sheet_view
@@ -117,3 +119,19 @@ def test_a_refused_probe_in_words_that_nobody_listed_does_not_say_that_the_key_i
         known = verify_credentials(target)
     assert (known.verdict, known.code) == ("unclear", "auth.insufficient_scope")
     assert known.alternatives == ("account.plan_limit", "access.ip_not_allowed")
+
+
+@pytest.mark.parametrize("resources", ["payouts", "/payouts", ["payouts"], ["/orders", "/payouts"]])
+def test_paths_are_joined_to_the_address_however_they_are_written(resources: object) -> None:
+    named = "/payouts" if "/payouts" in str(resources) else "payouts"
+    with serving(mixed) as url:
+        given = {"base_url": url + "/", "probe": "orders", "auth": "none", "resources": resources}
+        target = Target("crm", "http_api", KNOWN, given, {})
+        known, found = verify_credentials(target), verify_permissions(target)
+    assert (known.verdict, found.verdict, found.facts["missing"]) == ("good", "bad", [named]), found.evidence
+
+
+def test_where_no_resource_is_named_none_is_said_to_answer() -> None:
+    with serving(mixed) as url:
+        found = verify_permissions(Target("crm", "http_api", KNOWN, {"base_url": url, "auth": "none"}, {}))
+    assert (found.verdict, found.evidence) == ("good", "no resource is named, so none was asked")

@@ -267,7 +267,10 @@ def test_a_case_taken_up_again_goes_back_to_its_ticket() -> None:
 def test_yes_confirms_a_ticket_or_a_rotation_and_nothing_else() -> None:
     assert understand("Yes please!", "escalating") == "mend_confirm_ticket"
     assert understand("yes", "regenerating_credentials") == "mend_confirm_rotation"
-    assert understand("yes", "checking_network") is None
+    assert understand("ok", "checking_network") is None
+    talk = Talk().until("checking_permissions", NO_SELECT)
+    assert talk.answer(str(understand("yes", "checking_permissions"))) == ["not_now"]
+    assert talk.case.state == "checking_permissions"
 
 
 @pytest.mark.parametrize("word", sorted({w for words in WORDS.values() for w in words}))

@@ -217,7 +217,7 @@ def test_no_secret_is_read_from_the_variable_of_the_token(stitch: tuple[StitchCo
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "mend.yml has no platform: to ask"),
+        ((), "mend.yml has no `platform:` to ask"),
         (("--platform", "other"), "choose from stitch, airbyte, fivetran"),
         (("--platform", "stitch"), "--platform needs --token-env"),
         (("--platform", "stitch", "--token-env", "NOT_SET"), "the environment variable NOT_SET is not set"),

@@ -72,7 +72,7 @@ def run(platform: str, token_env: str, base_url: str, write: bool, config: Path 
 
 
 _NONE = (
-    "mend.yml has no platform: to ask: add it, or name it, as in "
+    "mend.yml has no `platform:` to ask: add it, or name it, as in "
     "`mend import --platform stitch --token-env STITCH_TOKEN`"
 )
 
