@@ -82,8 +82,11 @@ GUEST = re.compile(r"captive|hotspot|wi-?fi|guest (network|access)|accept the te
 # DataDome and HUMAN tell a program where the captcha is: https://docs.datadome.co/docs/how-it-works,
 # https://docs.humansecurity.com/applications-and-accounts/docs/advanced-blocking-response
 PUZZLE = re.compile(r"captcha-delivery\.com/|\"blockScript\" ?:", re.I)
-# Imperva's and F5's pages come with 200: https://my.f5.com/manage/s/article/K7312
-WALLED = re.compile(r"_Incapsula_Resource|incapsula incident id|requested url was rejected|your support id is", re.I)
+# Imperva's and F5's pages come with 200 (https://my.f5.com/manage/s/article/K7312), Wordfence's with 503.
+WALLED = re.compile(
+    r"_Incapsula_Resource|incapsula incident id|requested url was rejected|your support id is|limited by the site owner",
+    re.I,
+)
 # Filters of companies for their own people, who also hold up their programs.
 FILTERS = re.compile(r"zscaler|fortiguard|mcafee web gateway|forcepoint|netskope|web page blocked", re.I)
 POLICY = re.compile(r"in accordance with company policy|fortiguard (intrusion|web filter)", re.I)
@@ -112,6 +115,9 @@ def between(answer: Answer, proxy: str | None) -> Ruling | None:
         return Ruling("bad", "host_unreachable", f"proxy.{code}")
     if answer.headers.get("x-amzn-errortype", "").startswith(("MissingAuthenticationToken", "IncompleteSignature")):
         return NO_ROUTE
+    # The other end of a tunnel is away: https://ngrok.com/docs/errors/err_ngrok_3200
+    if answer.headers.get("ngrok-error-code") == "ERR_NGROK_3200":
+        return Ruling("bad", "third_party_down", "availability.bad_gateway")
     told = [answer.headers.get(name, "") for name in ("x-squid-error", "proxy-status")]
     marks = " ".join([*told, _of_squid(answer)]).lower()
     for pattern, code in PROXY if marks.strip() and answer.status >= 400 else ():
