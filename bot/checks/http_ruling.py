@@ -84,8 +84,7 @@ GUEST = re.compile(r"captive|hotspot|wi-?fi|guest (network|access)|accept the te
 PUZZLE = re.compile(r"captcha-delivery\.com/|\"blockScript\" ?:", re.I)
 # Imperva's and F5's pages come with 200 (https://my.f5.com/manage/s/article/K7312), Wordfence's with 503.
 WALLED = re.compile(
-    r"_Incapsula_Resource|incapsula incident id|requested url was rejected|your support id is|limited by the site owner",
-    re.I,
+    r"_Incapsula_Resource|incapsula incident id|requested url was rejected|your support id is|by the site owner", re.I
 )
 # Filters of companies for their own people, who also hold up their programs.
 FILTERS = re.compile(r"zscaler|fortiguard|mcafee web gateway|forcepoint|netskope|web page blocked", re.I)
