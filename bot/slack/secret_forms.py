@@ -46,7 +46,7 @@ PUBLIC = re.compile(
     r"(?is)-----BEGIN (?:CERTIFICATE|(?:[A-Z0-9]+ )*PUBLIC KEY|CERTIFICATE REQUEST)-----.*?(?:-----END|\Z)"
     r"|\b(?:ssh-(?:rsa|ed25519|dss)|ecdsa-sha2-\S{1,30}|sk-ssh-\S{1,40})\s+AAAA\S+"
     r"|\b(?:SHA\d{3}|MD5|sha\d{1,3}(?:-\d+)?)[:=]\s?\S+"
-    r"|\b(?:[a-z0-9]{0,20}[ _-]?)(?:id|ids|uuid|guid|hash|digest|checksum|etag|fingerprint|cursor|nonce"
+    r"|\b(?:[a-z0-9]{0,30}[ _-]?)(?:id|ids|identifier|uuid|guid|hash|digest|checksum|etag|fingerprint|cursor|nonce"
     r"|traceparent|trace|page_?token|continuation_?token|sync_?token)(?:-2)?\b[\"']?\s{0,2}(?:is|[=:])?\s{0,2}[\"'<]?[^\s\"',]+"
     # Ids of Stripe's objects, and its keys for browsers: https://docs.stripe.com/keys
     r"|\b(?:pk_(?:live|test)|[a-z]{2,6})_[13][A-Za-z0-9]{13,30}\b|\bpk_(?:live|test)_\w+"

@@ -61,12 +61,18 @@ _AROUND = re.compile(
     r"|failed to connect to db: \S+|configuration check failed|the connection tests failed"
     r"|connection to server at \S+, port \d+ failed"
     r"|check that the (?:server|host\w*) .{1,120}?(?:\.|$)"
+    r"|(?:make sure|ensure|verify|check|may be|might be|could be)\b[^.:]{0,120}\bfirewall[^.]{0,80}(?:\.|$)"
+    r"|[^.:]{0,80}\bthe following (?:\d+ )?errors?(?:\(s\))?:"
 )
-# What a program says of its own fault: no cause is in it.
+# What a program says of its own fault, or to announce the words of another: no cause is in it.
 _ITSELF = re.compile(
     r"no module named \S+|modulenotfounderror|index out of (?:range|bounds)|object has no attribute"
     r"|\bindices must be\b|must be (?:a )?(?:str|int|bytes)\w*,? not \w+|object is not \w+|cannot read propert(?:y|ies) of|nullpointerexception|invalid literal for int"
-    r"|\bunknown (?:error|exception|reason)",
+    r"|\bunknown (?:error|exception|reason)|\btask is being killed\b"
+    r"|cannot open shared object file(?:: no such file or directory)?|undefined symbol: \S+|(?:could not|cannot|couldn't) find (?:driver|module \S+)|\bclassnotfoundexception\b"
+    r"|\bnoclassdeffounderror\b|can't open lib '[^']{1,80}' ?: file not found|command not found|\b(?:no such|unknown|unrecognized) (?:option|flag|argument)s?\b:? \S+"
+    r"|missing \d* ?required positional arguments?|invalid memory address or nil pointer dereference|stack overflow|\bsyntaxerror\b(?:: invalid syntax)?"
+    r"|(?:unable|failed|could not|cannot) (?:to )?connect\b[^:]{0,120}\bfollowing error:",
     re.I,
 )
 # People who talk to each other use our nouns too: without a sign of failure they report none.
@@ -83,10 +89,13 @@ _PLACES = re.compile(
     r"|(?<=://)([^\s/'\"<>]+)[^\s'\"<>]*|\b(?:[a-z_]\w*\.){2,}(?=[a-z])",
     re.I,
 )
-# What a request or a log repeats of the settings, with what says that they are off: `tls=no`, `"ssh":{"use":false}`.
+# What a request, an answer or a log repeats of settings and headers: `tls=no`, `"ssh":{"use":false}`, `password: "***"`.
 _OFF = re.compile(
     r"\b(?:user|password|passwd|pwd|dbname|sslmode)=(?!\W)\S+|\bno (?:ssh )?tunnel\b|[\"']?\b(?:ssh|ssl|tls|proxy|tunnel|mfa|sso)\w*[\"']?\s?[:=]\s?"
     r"(?:[\"']{2}|[\"']?(?:no|off|false|none|null|0|disabled?)\b[\"']?|\{[^{}]{0,40}\bfalse\b[^{}]{0,200}\})"
+    r"|[\"']?\b(?:ssl|tls)\w*[\"']?\s?[:=]\s?[\"']?(?:yes|on|true|1|require|prefer(?:red)?|verify[-_]\w+)\b[\"']?"
+    r"|[\"']?\b\w*(?:password|passwd|pwd)[\"']?\s?[:=]\s?(?:\*{2,}|<[\w -]{1,40}>|([\"'])[^\s\"']{0,80}\1)"
+    r"|\b(?:(?:x-)?rate-?limit-[\w-]+|(?:permissions|feature|content-security)-policy|strict-transport-security)[\"']?\s?:\s?\S+"
     r"|\b\w+time_?outs?(?:_?ms|_?millis|_?seconds|_?secs?)?[\"']?\s?[:=]\s?[\"']?\d+",
     re.I,
 )
@@ -94,6 +103,12 @@ _INNER = re.compile(r"\bcaused by:? ", re.I)
 # Servers that speak a language of their own: what one of them says proves nothing of another.
 ENGINES = (("postgres", "redshift"), ("mysql", "mariadb"), ("mssql",), ("oracle",), ("mongodb",), ("redis",),
            ("snowflake",), ("bigquery",))  # fmt: skip
+# What people say of what they did or ask, without a sign of failure, and a list of what it may be: nobody else said it.
+_THEIRS = re.compile(
+    r"(?:^|[.!?:;>\"')][\"')\s]{1,6})(?:(?:so|and|but|then|yes|also|now) )*(i|we|my|our)(?:'\w+)?\b(?:[^.!?:]|[.:!?](?! |$)){0,300}[.!?:](?= |$)"
+    r"|\b(?:could it be|should (?:i|we)|do (?:i|we)|can (?:i|we)|is there an?y?|does any\w*|any idea|has any\w*)\b[^.!?:]{0,200}\?"
+    r"|\b(?:possible|likely|potential|common|probable) (?:causes?|reasons?|solutions?)\b.{0,600}|可能(?:的)?原因.{0,300}"
+)
 # A log line's beginning: time, logger, level.
 _PREFIX = re.compile(r"^.{0,80}?\b(?:critical|error|warning|fatal|info)\b[\s:\]-]*")
 # A mail's subject, forwarded or not.
@@ -137,12 +152,15 @@ class Rules:
         flat = " ".join(text.split())
         low = flat.lower()
         lines = _lines(text, low)
-        if said := self._said(flat, low, lines, who):
+        said = self._said(flat, low, lines, who)
+        if said and said.confidence != "likely":
             return said
         who = who or names().about(flat)
         inner = " ".join(_INNER.split(told := _OFF.sub(" ", flat))[-1:])
         coded = [one for part in dict.fromkeys((inner, told)) for one in self.signals.found(part, who)]
         best = min(coded, key=lambda one: RANK.index(one.sure), default=None)
+        if said and (best is None or best.sure != "certain" or said.connector == who):
+            return said
         if best is None or best.sure != "certain":
             own = _answered(low, who)
             if own:
@@ -154,7 +172,8 @@ class Rules:
             return _diagnosis(row, best.sure, who or row.get("of"), best.where)
         inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", one.lower())) for one in (inner, told))
         codes = spoken(_ITSELF.sub(" ", _PLACES.sub(r"\1", flat)))
-        for part in dict.fromkeys((_AROUND.sub(" ", inner), _AROUND.sub(" ", low), low)):
+        bare = _AROUND.sub(" ", low)
+        for part in dict.fromkeys((_unsaid(_AROUND.sub(" ", inner)), _unsaid(bare), bare, low)):
             if found := self._worded(part + codes, low, who, flat.lower()):
                 return found
         if best:
@@ -188,16 +207,21 @@ class Rules:
         there = [one for one in found if headings or one.row.get("sure") != "last"]
         if who is None and any("of" in one.row or "only" in one.row for one in there):
             who = names().about(flat)
-        fit = (p for p in there if p.row.get("only") in (None, who) and not _foreign(p.row.get("of"), who))
+        fit = [p for p in there if p.row.get("only") in (None, who) and not _foreign(p.row.get("of"), who)]
         best = max(fit, key=lambda p: p.size, default=None)
         if best is None:
             return None
         row = best.row
-        doubt = "sure" in row or _strange(row.get("of"), who)
+        doubt = "sure" in row or _strange(row.get("of"), who) or any(best.beside(other) for other in fit)
         sure: Literal["certain", "likely", "unclear"] = "likely" if doubt else "certain"
         sure = "unclear" if row["cause"] == "unclassified" else sure
         matched = " ... ".join(best.fragments)
         return Diagnosis(row["cause"], row.get("code"), sure, row["stage"], row.get("of") or who, matched)
+
+
+def _unsaid(low: str) -> str:
+    """Without what people say of themselves."""
+    return _THEIRS.sub(lambda found: found[0] if found[1] and _SIGN.search(found[0]) else " ", low)
 
 
 def _diagnosis(row: Mapping[str, Any], sure: Literal["certain", "likely"], who: str | None, where: str) -> Diagnosis:

@@ -37,12 +37,18 @@ class Phrase:
         return False
 
     def _goes_on(self, low: str, at: int) -> bool:
+        gap = self.row.get("gap", GAP)
         for fragment in self.fragments[1:]:
-            found = low.find(fragment, at, at + GAP + len(fragment))
+            found = low.find(fragment, at, at + gap + len(fragment))
             if found < 0:
                 return False
             at = found + len(fragment)
         return True
+
+    def beside(self, other: Phrase) -> bool:
+        """`other` says another cause, and by words of its own: only one of the two can be what broke."""
+        apart = any(all(part not in mine for mine in self.fragments) for part in other.fragments)
+        return apart and other.row["cause"] != self.row["cause"] and "sure" not in other.row
 
     @property
     def size(self) -> int:

@@ -135,7 +135,8 @@ def _speakers(found: re.Match[str], number: int, who: str | None) -> tuple[str, 
 
 # A name of a code holds its words: TopicAuthorizationException, "token_revoked", MISSING_SCOPES.
 _CODE = re.compile(
-    r"\b(?:[A-Z][a-z0-9]+){2,}\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b|(?<=[\"'])[a-z]+(?:_[a-z]+)+(?=[\"'](?! ?:))"
+    r"\b(?:[A-Z]\w*_)?(?:[A-Z][a-z0-9]+){2,}\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b"
+    r"|(?<=[\"'])[a-z]+(?:_[a-z]+)+(?=[\"'](?! ?:))"
 )
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 MOST = 60

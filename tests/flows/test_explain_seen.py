@@ -17,24 +17,12 @@ wrong and certain, its codes at 37 of 44. Whoever wrote the rules had also colle
 
 from __future__ import annotations
 
-import csv
-import hashlib
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
-from flows.core.causes import CAUSES
 from flows.core.explain import explain
-
-DATA = Path(__file__).parent.parent / "data"
-Row = dict[str, str]
-
-
-def rows(name: str) -> list[Row]:
-    with (DATA / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
+from tests.flows.seen import counted, half, labelled, proven, rows
 
 SEEN = rows("errors_seen_2026_11.csv")
 TAUGHT = rows("errors_seen_2026_11_taught.csv")
@@ -43,25 +31,9 @@ FLOOR = {"A": 0.97, "B": 0.83}
 CODES = {"A": 0.95, "B": 0.80}
 
 
-def half(row: Row) -> str:
-    return "AB"[hashlib.sha256(row["message"].encode()).digest()[0] % 2]
-
-
-def causes(row: Row) -> list[str]:
-    return [cause for cause in [*row["cause"].split("|"), *row.get("also", "").split("|")] if cause]
-
-
-def outcome(row: Row) -> str:
-    found = explain(row["message"])
-    if found.confidence == "unclear":
-        return "right" if row["unclear"] else "unclear"
-    return "right" if found.cause in causes(row) else f"wrong, {found.confidence}"
-
-
 def test_every_label_is_a_cause_and_every_text_has_its_address() -> None:
     assert len(SEEN) >= 200
-    assert all(row["source"].startswith("https://") for row in [*SEEN, *TAUGHT])
-    assert {cause for row in [*SEEN, *TAUGHT] for cause in causes(row)} <= set(CAUSES)
+    assert labelled([*SEEN, *TAUGHT])
     nobodys = (
         "schema_changed",
         "source_data_invalid",
@@ -81,25 +53,18 @@ def test_no_text_taught_is_one_of_half_b() -> None:
 @pytest.mark.parametrize("part", FLOOR)
 def test_a_message_never_seen_is_understood_and_never_wrong_and_certain(part: str) -> None:
     given = [row for row in SEEN if half(row) == part]
-    seen = Counter(map(outcome, given))
-    print(f"\n{part}: {seen['right']} of {len(given)} right, {dict(seen)}")
+    seen = counted(part, given)
     assert seen["right"] / len(given) >= FLOOR[part]
     assert seen["wrong, certain"] == 0
 
 
 @pytest.mark.parametrize("part", CODES)
 def test_the_code_is_one_that_the_text_proves(part: str) -> None:
-    """Of texts whose cause was understood; an empty one among the codes says that none is proven."""
-    coded = [row for row in SEEN if half(row) == part and row["code"] and outcome(row) == "right"]
-    told = [(explain(row["message"]), row["code"].split("|")) for row in coded]
-    sure = [((found.code or "") in codes) for found, codes in told if found.confidence != "unclear"]
-    print(f"\n{part}: codes {sum(sure)} of {len(sure)}")
-    assert sum(sure) / len(sure) >= CODES[part]
+    assert proven(part, [row for row in SEEN if half(row) == part]) >= CODES[part]
 
 
 def test_the_texts_that_taught_are_understood() -> None:
-    seen = Counter(map(outcome, TAUGHT))
-    print(f"\ntaught: {seen['right']} of {len(TAUGHT)} right, {dict(seen)}")
+    seen = counted("taught", TAUGHT)
     assert seen["right"] / len(TAUGHT) >= 0.97
     assert seen["wrong, certain"] == 0
 
