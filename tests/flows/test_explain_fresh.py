@@ -90,3 +90,21 @@ def test_the_texts_that_taught_are_understood() -> None:
 def test_what_was_learnt_is_general(text: str, cause: str, code: str | None, confidence: str) -> None:
     found = explain(text)
     assert (found.cause, found.code, found.confidence) == (cause, code, confidence)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In our production environment the sync has failed since Monday",
+        "Error: could not open file orders.csv",
+        "The request was rejected by the server.",
+        "Premium workspace refresh failed",
+        "Restarting worker after an error",
+        "The result depends on your timezone settings; the sync failed",
+        "ClusterAllFailedError: Failed to refresh slots cache.",
+        "Task is being killed and will not recover until manually restarted",
+        "Subject: We are having trouble connecting to Acme (Your Sync System)",
+    ],
+)
+def test_a_word_that_stands_for_many_things_decides_nothing(text: str) -> None:
+    assert explain(text).confidence == "unclear"
