@@ -125,5 +125,5 @@ def _opened(body: Any) -> dict[str, Any]:
 
 
 def _holds(data: Any) -> bool:
-    """There is something in it: a server of GraphQL leaves the field empty that it refuses."""
-    return any(value is not None for value in data.values()) if isinstance(data, dict) else bool(data)
+    """There is something in all of it: a server of GraphQL leaves each field empty that it refuses."""
+    return bool(data) and not (isinstance(data, dict) and None in data.values())

@@ -108,6 +108,7 @@ EXPECTED: dict[str, Expected] = {
     "page_said_to_be_json": "unclear config.wrong_base_path",
     "graphql_unauthenticated": "bad auth.invalid_token",
     "graphql_half": "good",
+    "graphql_part_refused": "unclear auth.invalid_token",
     "bare_401": REFUSED,  # no challenge: RFC 9110, section 15.5.2 asks the API itself for one
     "bare_401_of_one_word": REFUSED,
     "challenges_in_one_line": {"": "bad auth.invalid_token", "*": REFUSED},

@@ -224,6 +224,9 @@ ODD.update({
     "page_said_to_be_json": says("200 OK", "<!DOCTYPE html><title>Error</title><h1>Something went wrong</h1>"),
     "graphql_unauthenticated": says("200 OK", {"errors": [{"message": "You must be known to see this", "extensions": {"code": "UNAUTHENTICATED"}}], "data": None}),
     "graphql_half": known(says("200 OK", {"data": {"me": {"id": 7}}, "errors": [{"message": "orders are slow today", "path": ["orders"]}]})),
+    # https://github.com/zencrepes/zencrepes/issues/46
+    "graphql_part_refused": known(says("200 OK", {"data": {"organization": None, "rateLimit": {"cost": 1}}, "errors": [
+        {"type": "FORBIDDEN", "path": ["organization"], "message": "Although you appear to have the correct credentials"}]})),
 })  # fmt: skip
 
 
