@@ -24,7 +24,7 @@ from bot.own import use_own
 from bot.references import serve_references
 from bot.settings import Settings, SettingsError, data_dir, is_local, load
 from bot.store import Store, at_work, ready
-from bot.usable import check, doubts, in_the_file, misnamed
+from bot.usable import check, doubts, in_the_file, incomplete, misnamed
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -112,7 +112,8 @@ async def _work(url: str, env: Environment, settings: Fresh, child: int) -> int:
     from bot.worker import work
 
     # Who acknowledges reads no sheet, and this asks them all.
-    for said in misnamed(settings.current, settings.current.connections):
+    there = settings.current, settings.current.connections
+    for said in (*misnamed(*there), *incomplete(*there)):
         log.warning("%s", said)
     if child and hasattr(os, "nice"):  # Windows has none
         # Its parent owes Slack an answer within three seconds; beside two busy processes that is the difference.

@@ -366,6 +366,14 @@ def test_diagnose_takes_a_dash_for_the_pipe_and_words_without_quotes(mend: Mend)
     assert mend("diagnose", "password", "authentication", "failed", "--json").json["code"] == "auth.wrong_password"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+def test_a_full_disk_behind_the_output_is_no_fault_of_mends(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "bot.cli", "diagnose", "permission denied " * 999, "--json"]
+        ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (2, "mend: the output cannot be written: No space left on device\n")
+
+
 def test_a_hostile_text_cannot_command_the_terminal(mend: Mend) -> None:
     ran = mend("diagnose", "[/bold][red] permission denied \x1b]0;owned\x07 \u202e for relation orders")
     assert ran.code == 1
@@ -394,6 +402,16 @@ def test_doctor_says_what_is_missing_and_hides_what_is_secret(mend: Mend, monkey
     assert {name for name, part in parts.items() if not part["ok"]} == {"configuration", "slack", "database"}
     assert "does not answer" in parts["slack"]["text"]
     assert "hunter2" not in ran.out + ran.err
+
+
+def test_doctor_tells_what_is_missing_in_the_settings_of_a_connection(
+    mend: Mend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://127.0.0.1:1/mend")
+    configured(refused("a").replace(", user: stitch", ""))
+    line = next(line for line in mend("doctor").out.splitlines() if "configuration" in line)
+    assert line.startswith("ok ")
+    assert "a.settings.user is missing" in line
 
 
 def test_doctor_tells_once_of_a_file_that_cannot_be_read(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -69,8 +70,8 @@ def _told(error: Exception) -> int:
         text = f"{usage().rstrip('.?')}: `{_command(getattr(error, 'ctx', None))} --help` says what there is"
     elif names & EXPECTED:
         text = str(error)
-    elif isinstance(error, OSError) and error.strerror and error.filename:  # a full disk, a lost right
-        text = f"{error.filename}: {error.strerror}"
+    elif isinstance(error, OSError) and error.strerror and (error.filename or error.errno == errno.ENOSPC):
+        text = f"{error.filename or 'the output cannot be written'}: {error.strerror}"  # a full disk, a lost right
     else:
         # Its words could hold anything, a secret too; the place says enough.
         frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -16,7 +16,7 @@ from bot.own import use_own
 from bot.references import serve_references_if_any
 from bot.settings import Settings, SettingsError, load, public_url
 from bot.settings_parts import is_group
-from bot.usable import doubts, literals
+from bot.usable import doubts, incomplete, literals, misnamed
 from flows.core.sheet import SheetError, known_keys, sheet
 
 SCOPES = {"commands", "chat:write", "app_mentions:read", "im:history", "channels:history", "groups:history"}
@@ -69,6 +69,7 @@ def _configuration(config: Path | None) -> str:
     if wrong := [f"{name}: {said}" for name in settings.connections if (said := _unusable(settings, name))]:
         raise SettingsError("; ".join(wrong))
     told = [f"the secret {place} stands in the file itself" for place in literals(settings)]
+    told += [*misnamed(settings, settings.connections), *incomplete(settings, settings.connections)]
     return "; ".join([f"{len(settings.connections)} connections in {settings.source}", *told])
 
 
