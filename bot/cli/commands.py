@@ -105,7 +105,11 @@ def connectors(
     raise typer.Exit(run(json_, schema))
 
 
-@app.command("import", epilog="Example: mend import --platform stitch --token-env STITCH_TOKEN --write")
+@app.command(
+    "import",
+    short_help="Print or add the connections of your platform.",
+    epilog="Example: mend import --platform stitch --token-env STITCH_TOKEN --write",
+)
 def import_(
     platform: Annotated[str, typer.Option(help="stitch, airbyte or fivetran, where mend.yml names none yet.")] = "",
     token_env: Annotated[str, typer.Option(help="The environment variable that holds the platform's token.")] = "",

@@ -102,7 +102,7 @@ function welcome() {
     el("button", { class: "button primary", on: { click: () => { main.box.value = "/mend warehouse"; main.box.dispatchEvent(new Event("input")); main.box.focus(); } } }, "Put it in the box for me"),
     el("p", { class: "quiet" }, "When Mend says what an admin must do, do it under “What the admin would do now”", el("span", { class: "on-phone" }, ", behind ☰"), ". Then say ", el("b", {}, "done"), " in the thread: every button is also a word."),
     el("p", { class: "quiet" }, "Or say ", el("b", {}, "escalate"), " there: a support desk played on this machine takes the ticket, and its answer comes back to the thread."),
-    el("p", { class: "quiet" }, "Mend also answers to @mend, in its own messages, and to “Troubleshoot this” in the ⋯ menu of a message with an error.")));
+    el("p", { class: "quiet" }, "Or paste an error message here and choose “Troubleshoot this” in its ⋯ menu. @mend and direct messages to Mend work too.")));
 }
 
 function drawHome() {
