@@ -11,13 +11,14 @@ export function composer(view, id, threadOf) {
   const grow = () => { box.style.height = "auto"; box.style.height = Math.min(box.scrollHeight, 180) + "px"; send.disabled = !box.value.trim(); };
   const offer = () => {
     const word = box.value, open = !threadOf && /^\/\w*$/.test(word);
-    const fits = Object.entries({ ...view.state.commands, "/invite": "@mend" }).filter(([name]) => name.startsWith(word));
+    const fits = Object.entries({ ...view.state?.commands, "/invite": "@mend" }).filter(([name]) => name.startsWith(word));
     offers.replaceChildren(...fits.map(([name, hint]) => el("button", { role: "option", type: "button", on: { click: () => { box.value = name + " "; offers.hidden = true; box.focus(); grow(); } } }, el("b", {}, name), " ", el("span", { class: "quiet" }, hint))));
     offers.hidden = !open || !fits.length;
   };
   const go = async () => {
     const text = box.value;
     if (!text.trim()) return;
+    if (!view.state) { setTimeout(go, 100); return; } // typed before the page knows where it is
     const where = { user: view.state.me, channel: view.channel };
     past.push(text);
     box.value = "";
