@@ -70,12 +70,12 @@ class Stitch:
             wanted = "due"
             with contextlib.suppress(queue.Empty):
                 wanted = self._wanted.get(timeout=max(0.0, self.next_at - time.time()))
+            if wanted == "due":  # before it runs: whoever sees how a job ended sees when the next one is
+                self.next_at = time.time() + EVERY
             if wanted == "check":
                 self._look()
             elif (wanted == "sync" and self.job) or (wanted == "due" and not self.paused_at):
                 self._run()
-            if wanted == "due":
-                self.next_at = time.time() + EVERY
 
     def _run(self) -> None:
         name, began = self.job or self._job_name("sync"), time.time()
