@@ -99,6 +99,9 @@ def test_servers_are_understood_in_their_own_language_without_a_number() -> None
         ("(SignatureDoesNotMatch) The request signature differs", "invalid_credentials", "auth.wrong_secret_key"),
         ("javax.net.ssl.SSLException: Connection reset", "connection_dropped", "network.reset"),
         ("SSHException: Incompatible ssh peer (no acceptable kex)", "ssh_tunnel_failed", "tls.no_common_algorithm"),
+        ("This API key has been disabled", "token_expired", "auth.token_revoked"),
+        ("API keys are disabled for this workspace", "feature_not_enabled", "config.api_not_enabled"),
+        ("This API key is blocked for your IP address", "ip_not_allowlisted", "access.ip_not_allowed"),
     ],
 )  # fmt: skip
 def test_what_stands_beside_a_code_decides_between_its_meanings(text: str, cause: str, code: str) -> None:
