@@ -3,68 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import ask, said, spec
+from bot.checks.http_ask import ask, kind_of_auth, said, spec
 from bot.checks.http_found import failed, found
-from bot.checks.http_judge import judge, own, sheet_says
-from bot.checks.http_ruling import Ruling
+from bot.checks.http_good import DISGUISED
+from bot.checks.http_judge import alike, judge, own, same, sheet_says
+from bot.checks.http_ruling import FORBIDDEN, Ruling
+from bot.checks.http_seen import KEY, Seen, Word
+from bot.checks.http_seen import RIGHTS as MISSING
 from bot.checks.http_words import inward
 from bot.drivers.http import Answer
 from bot.drivers.network import Deadline, Trouble
-from flows.core.finding import Finding
+from flows.core.finding import Finding, Verdict
 from flows.core.sheet import Probe
 
 RIGHTS = ("check_permissions", "permissions_sufficient")
-
-
-@dataclass
-class _Seen:
-    """What the probes of the resources said."""
-
-    answering: list[str] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    partial: list[str] = field(default_factory=list)
-    unproven: list[str] = field(default_factory=list)
-    needed: dict[str, None] = field(default_factory=dict)
-    roles: dict[str, None] = field(default_factory=dict)
-    granted: list[str] | None = None
-    ruling: Ruling | None = None
-    words: str = ""
-
-    def lacks(self, target: Target, scopes: Iterable[str]) -> list[str]:
-        """Scopes that are surely not granted; none when the provider does not say what is."""
-        if not self.granted:
-            return []
-        implied = {more for one in self.granted for more in spec(target).implies.get(one, ())}
-        return [one for one in scopes if one not in self.granted and one not in implied]
-
-    def hides(self, probe: Probe, answer: Answer, lacking: list[str]) -> bool:
-        """A part is surely hidden, or all of it may be: nobody says what is granted, and nothing is there."""
-        return probe.partial and bool(lacking or (not self.granted and answer.body in ([], {})))
-
-    def note(self, ruling: Ruling, words: str) -> None:
-        if self.ruling is None or (self.ruling.verdict == "unclear" and ruling.verdict == "bad"):
-            self.ruling, self.words = ruling, words
+# So many refusals at most are asked for again without the credential.
+CONTROLS = 2
+# A no with a status of success, to a key that was accepted.
+UNSAID = Ruling(
+    "unclear", "missing_privilege", "auth.insufficient_scope", ("auth.invalid_token", "availability.provider_error")
+)
 
 
 def verify_permissions(target: Target) -> Finding:
     """One smallest read per selected resource; names those that may not be read, and the scopes they need."""
-    deadline, seen = Deadline(target.timeout * 3), _Seen()
-    resources = _resources(target)
+    deadline = Deadline(target.timeout * 3)
+    try:
+        resources = _resources(target)
+        seen = Seen(list(spec(target).resources), spec(target).implies)
+    except Trouble as trouble:
+        return failed(RIGHTS, target, trouble)
     if not resources and "forbidden" in target.memo:
         return _probe_forbidden(target)
-    try:
-        seen.granted = _granted_by_call(target)
-        for name, probe in resources.items():
-            stop = _probe(target, seen, name, probe, deadline)
-            if stop:
-                return stop
-    except Trouble as trouble:
-        return failed(RIGHTS, target, trouble, "unclear" if trouble.cause == "config_error" else "bad")
+    seen.granted = _granted_by_call(target)
+    for name, probe in resources.items():
+        if probe is None or seen.stopped or deadline.over():
+            seen.unproven.append(name)
+            seen.unknown.extend([] if probe else [name])
+        else:
+            _probe(target, seen, name, probe, deadline)
+    if seen.held:
+        seen.stopped = seen.held[0][0]
     return _summed_up(target, seen)
 
 
@@ -81,52 +62,110 @@ def _probe_forbidden(target: Target) -> Finding:
     return found(RIGHTS, target, f"{path}: {said(target, answer)}", ruling, answer, **facts)
 
 
-def _probe(target: Target, seen: _Seen, name: str, probe: Probe | None, deadline: Deadline) -> Finding | None:
-    """Ask for one resource; a Finding when its answer explains everything."""
-    if probe is None or deadline.over():
-        seen.unproven.append(name)
-        return None
+def _probe(target: Target, seen: Seen, name: str, probe: Probe, deadline: Deadline) -> None:
+    """Ask for one resource."""
     limit = min(target.timeout, deadline.left())
     try:
         answer = ask(target, probe.path, timeout=limit, post=probe.post, one_segment=probe.one_segment, resource=name)
     except Trouble as trouble:
-        if not seen.answering:
-            raise
-        # The others answer: it is this resource, not the way to the provider.
-        seen.note(Ruling("unclear", trouble.cause, trouble.code, trouble.alternatives), f"{name}: {trouble.evidence}")
-        seen.unproven.append(name)
-        return None
-    return _weigh(target, seen, name, probe, answer)
+        if limit < target.timeout and deadline.over():
+            seen.unproven.append(name)  # it had no whole time
+            return
+        verdict: Verdict = "unclear" if trouble.cause == "config_error" else "bad"
+        ruling = Ruling(verdict, trouble.cause, trouble.code, trouble.alternatives)
+        seen.general(Word(name, ruling, f"{name}: {trouble.evidence}", passing=True))
+    else:
+        _weigh(target, seen, name, probe, answer)
 
 
-def _weigh(target: Target, seen: _Seen, name: str, probe: Probe, answer: Answer) -> Finding | None:
-    """Take one resource's answer into `seen`; a Finding when it explains everything (down, limited, locked out)."""
+def _weigh(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> None:
+    """Take one resource's answer into `seen`."""
     listed = answer.headers.get(spec(target).scopes_header.lower()) if spec(target).scopes_header else None
     if listed:
-        seen.granted = [one.strip() for one in listed.split(",") if one.strip()]
-    ruling, lacking = judge(target, answer), seen.lacks(target, probe.scopes)
+        seen.granted = _split(listed)
+    ruling, lacking = _ruled(target, seen, name, probe, answer), seen.lacks(probe.scopes)
     if ruling is None:
-        hidden = seen.hides(probe, answer, lacking)
-        (seen.partial if hidden else seen.answering).append(name)
-        seen.needed.update(dict.fromkeys((lacking or probe.scopes) if hidden else ()))
-        return None
-    hiding = answer.status == 404 and spec(target).own_error and own(target, answer)
-    if hiding and (lacking or sheet_says(target, answer) is None):
-        # Providers hide what a caller may not see behind the same 404 as what does not exist.
-        code = "auth.insufficient_scope" if lacking else "privilege.resource_hidden"
-        ruling = Ruling("bad", "missing_privilege", code, ("config.object_missing",))
-    elif answer.status == 404 and ruling.code == "config.wrong_base_path":
-        ruling = Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
-    elif ruling.verdict == "bad" and ruling.cause not in ("missing_privilege", "feature_not_enabled"):
-        return found(RIGHTS, target, f"{name}: {said(target, answer)}", ruling, answer)
-    seen.note(ruling, f"{name}: {said(target, answer)}")
+        if not seen.hides(probe, answer, lacking):
+            seen.answers(name)
+            return
+        seen.partial.append(name)
+        seen.needed.update(dict.fromkeys(lacking or probe.scopes))
+        return
+    word = Word(name, ruling, f"{name}: {said(target, answer)}", answer, ruling.cause == "third_party_down")
     if ruling.verdict == "unclear":
-        seen.unproven.append(name)
+        seen.open(word)
+    elif ruling.cause in MISSING or ruling.code == "config.path_missing":
+        seen.lacking(word, probe, _named(target, answer))
+    elif ruling.cause in KEY:
+        _refused(target, seen, word, probe)
+    else:
+        seen.general(word)
+
+
+def _ruled(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> Ruling | None:
+    """What this answer means where a resource was asked for."""
+    ruling, http = judge(target, answer), spec(target)
+    if ruling is None or _reads(target, answer, ruling):
         return None
-    seen.missing.append(name)
-    seen.needed.update(dict.fromkeys(_named(target, answer) or lacking or probe.scopes))
-    seen.roles.update(dict.fromkeys([probe.role] if probe.role else []))
-    return None
+    if ruling is DISGUISED:
+        return UNSAID
+    if answer.status == 404 and http.own_error and own(target, answer):
+        lacking = seen.lacks(probe.scopes)
+        if lacking or sheet_says(target, answer) is None:
+            # Providers hide what a caller may not see behind the same 404 as what does not exist.
+            code = "auth.insufficient_scope" if lacking else "privilege.resource_hidden"
+            return Ruling("bad", "missing_privilege", code, ("config.object_missing",))
+    elif answer.status == 404 and ruling.code == "config.wrong_base_path":
+        return Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
+    if ruling is FORBIDDEN and _for_everybody(target, seen, name, probe, answer):
+        return Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", (ruling.code, "access.ip_not_allowed"))
+    return ruling
+
+
+def _reads(target: Target, answer: Answer, ruling: Ruling) -> bool:
+    """There is nothing (https://www.rfc-editor.org/rfc/rfc9110#section-15.3.5), or too much of it."""
+    marks = (spec(target).own_error, spec(target).own_text)
+    begun = answer.text.lstrip()[:1] in ("[", "{") and not any(f'"{one}"' in answer.head for one in marks if one)
+    nothing = answer.status == 204 and not answer.hops and ruling.code == "availability.empty_response"
+    return nothing or (begun and answer.status == 200 and ruling.code == "limit.response_too_large")
+
+
+def _for_everybody(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> bool:
+    """A refusal in nobody's words, and who shows no credential gets the same: it is not about ours."""
+    if seen.controls < CONTROLS and kind_of_auth(target) != "none":
+        seen.controls += 1
+        try:
+            control = ask(
+                target, probe.path, signed=False, post=probe.post, one_segment=probe.one_segment, resource=name
+            )
+        except Trouble:
+            return False
+        seen.for_everybody = same(answer, control) or alike(answer, control)
+    return seen.for_everybody
+
+
+def _refused(target: Target, seen: Seen, word: Word, probe: Probe) -> None:
+    """The key is refused. Whether it has ended is told by what it could read before, or reads later."""
+    if not seen.answering:
+        seen.held.append((word, probe))
+        seen.unproven.append(word.name)
+        seen.stopped = seen.held[0][0] if len(seen.held) > 1 else None
+    elif seen.proven or _still_answers(target, seen.answering[0]):
+        seen.refuses(word, probe)
+    else:
+        seen.unproven.append(word.name)
+        seen.stopped = word
+
+
+def _still_answers(target: Target, name: str) -> bool:
+    probe = _resources(target)[name]
+    assert probe
+    try:
+        answer = ask(target, probe.path, post=probe.post, one_segment=probe.one_segment, resource=name)
+    except Trouble:
+        return False
+    ruling = judge(target, answer)
+    return ruling is None or ruling.cause not in KEY
 
 
 def _named(target: Target, answer: Answer) -> list[str]:
@@ -138,20 +177,11 @@ def _named(target: Target, answer: Answer) -> list[str]:
     return re.findall(r"[\w.:-]+", found[1] or "") if found else []
 
 
-def _summed_up(target: Target, seen: _Seen) -> Finding:
-    facts: dict[str, Any] = {"missing": [*seen.missing, *seen.partial], "scopes_needed": list(seen.needed)}
-    facts |= {"scopes_granted": seen.granted or [], "unproven": seen.unproven, "roles_needed": list(seen.roles)}
-    ruling, words = seen.ruling, seen.words
-    if seen.partial and (ruling is None or ruling.verdict != "bad"):
-        needs = f" without {', '.join(seen.needed)}" if seen.needed else ""
-        words = f"{', '.join(seen.partial)} answer, but a part may stay hidden{needs}"
-        ruling = Ruling("unclear", "missing_privilege", "privilege.rows_hidden")
-    elif seen.unproven and ruling is None:
-        words = "no call is known for these, or time ran out"
-        ruling = Ruling("unclear", "unclassified", "availability.too_slow")
-    if ruling is None:
-        return found(RIGHTS, target, _all_answer(len(seen.answering)), **facts)
-    return found(RIGHTS, target, words + _others(seen), ruling, **facts)
+def _summed_up(target: Target, seen: Seen) -> Finding:
+    told = seen.first()
+    if told is None:
+        return found(RIGHTS, target, _all_answer(len(seen.answering)), **seen.facts())
+    return found(RIGHTS, target, told.words + seen.others(told.name), told.ruling, told.answer, **seen.facts())
 
 
 def _all_answer(number: int) -> str:
@@ -160,20 +190,21 @@ def _all_answer(number: int) -> str:
     return "the one resource answers" if number == 1 else f"all {number} resources answer"
 
 
-def _others(seen: _Seen) -> str:
-    """What else is known beside the first trouble, so that nobody asks one by one."""
-    parts = (("also without access", seen.missing[1:]), ("not proven", seen.unproven), ("answering", seen.answering))
-    told = [f"{what}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}" for what, names in parts if names]
-    return "; " + "; ".join(told) if told else ""
+def _split(listed: str) -> list[str]:
+    """Scopes with commas between, as GitHub's, or spaces: https://www.rfc-editor.org/rfc/rfc6749#section-3.3"""
+    return [one for one in re.split(r"[\s,]+", listed) if one]
 
 
 def _granted_by_call(target: Target) -> list[str] | None:
-    """The granted scopes, where the provider has a call for them."""
+    """The granted scopes, where the provider has a call for them; the resources themselves tell more."""
     http = spec(target)
     if not http.scopes_path:
         return None
-    listed = inward(ask(target, http.scopes_path).body, http.scopes_body)
-    return [one for one in listed if isinstance(one, str)] or None
+    try:
+        listed = inward(ask(target, http.scopes_path).body, http.scopes_body)
+    except Trouble:
+        return None
+    return [part for one in listed if isinstance(one, str) for part in _split(one)] or None
 
 
 def _resources(target: Target) -> dict[str, Probe | None]:
