@@ -9,7 +9,8 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Incident:
-    """What a page reports now. `serious`: data may stop, None: not said; `maintenance`: planned, and under way."""
+    """What a page reports now. `serious`: data may stop, None: not said; `maintenance`: planned, and under way;
+    `part`: how one component is, which counts only where that one is asked for."""
 
     name: str
     state: str
@@ -18,6 +19,7 @@ class Incident:
     since: str = ""
     components: tuple[str, ...] = ()
     update: str = ""
+    part: bool = False
 
     def about(self, wanted: Sequence[str]) -> bool:
         """Whether it concerns one of the components; one that names none concerns all."""

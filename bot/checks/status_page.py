@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from bot.checks.base import Target, check, finding
 from bot.checks.http_ask import FIELD, written
-from bot.checks.status_incident import Incident, OtherPage, line
+from bot.checks.status_incident import Incident, OtherPage, dicts, line
 from bot.checks.status_readers import KINDS
 from bot.drivers.http import get
 from bot.drivers.network import Trouble
@@ -51,7 +51,16 @@ def status_page_quiet(target: Target) -> Finding:
         why = "it is too long" if answer.truncated else f"HTTP {answer.status}"
         return _unread(url, f"{url} ({str(other) or why})")
     ours = [re.sub(FIELD, lambda found: written(target, found[1]), part) for part in wanted]
-    return _judge([one for one in incidents if one.about(ours)], _said(answer.body), url)
+    if _renamed(answer.body, ours) and any(one.serious or one.maintenance for one in incidents):
+        return _unread(url, f"{url} (it names no {' or '.join(ours)}, and reports {incidents[0].name})")
+    concern = [one for one in incidents if one.about(ours) and (ours or not one.part)]
+    return _judge(concern, _said(answer.body), url)
+
+
+def _renamed(body: Any, ours: list[str]) -> bool:
+    """The page lists its parts, and none of them is ours."""
+    names = [line(one.get("name")).lower() for one in dicts(body.get("components"))] if isinstance(body, dict) else []
+    return bool(names and ours) and not any(want.lower() in name for want in ours for name in names)
 
 
 def _begun(text: str) -> list[Any] | None:

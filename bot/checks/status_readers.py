@@ -12,15 +12,20 @@ from bot.checks.status_incident import Incident, OtherPage, Reader, an_object, d
 
 def slack_status(body: Any) -> list[Incident]:
     """https://docs.slack.dev/reference/slack-status-api: what is active, by type."""
-    found = []
-    for one in dicts(an_object(body, "status", "active_incidents")["active_incidents"]):
+    page = an_object(body, "status", "active_incidents")
+    going, found = dicts(page["active_incidents"]), []
+    if not going and page["status"] != "ok":
+        raise OtherPage(f"it says {line(page['status']) or 'nothing'}")
+    for one in going:
         kind, notes = one.get("type"), dicts(one.get("notes"))
+        if one.get("status") in ("scheduled", "resolved", "completed", "cancelled"):
+            continue
         services = one.get("services")
         found.append(
             Incident(
                 line(one.get("title")),
                 line(one.get("status")),
-                serious=kind in ("incident", "outage"),
+                serious={"incident": True, "outage": True, "notice": False, "maintenance": False}.get(str(kind)),
                 maintenance=kind == "maintenance",
                 since=line(one.get("date_created")),
                 components=tuple(line(name) for name in services) if isinstance(services, list) else (),
@@ -30,12 +35,17 @@ def slack_status(body: Any) -> list[Incident]:
     return found
 
 
+_GOOGLE = {"SERVICE_INFORMATION": False, "SERVICE_DISRUPTION": True, "SERVICE_OUTAGE": True}
+
+
 def google_cloud(body: Any) -> list[Incident]:
     """https://status.cloud.google.com/incidents.schema.json: all incidents; those without an end are going on."""
     if not isinstance(body, list):
         raise OtherPage
     found = []
     for one in dicts(body):
+        if "begin" not in one:
+            raise OtherPage
         if one.get("end"):
             continue
         named = [*dicts(one.get("affected_products")), *dicts(one.get("currently_affected_locations"))]
@@ -47,7 +57,7 @@ def google_cloud(body: Any) -> list[Incident]:
             Incident(
                 line(one.get("external_desc")),
                 line(one.get("status_impact")),
-                serious=one.get("status_impact") in ("SERVICE_DISRUPTION", "SERVICE_OUTAGE") and not _over(last),
+                serious=False if _over(last) else _GOOGLE.get(str(one.get("status_impact"))),
                 since=line(one.get("begin")),
                 components=tuple(dict.fromkeys(line(part.get("title")) for part in named)),
                 update=line(last.get("text")) if isinstance(last, dict) else "",
@@ -75,6 +85,9 @@ def salesforce_product(body: Any) -> list[Incident]:
     return [one for instance in instances for one in _trust(instance)]
 
 
+TRUST = re.compile(r"(MAJOR_INCIDENT|MINOR_INCIDENT|MAINTENANCE|INFORMATIONAL)_(NON)?CORE")
+
+
 def _trust(page: dict[str, Any]) -> list[Incident]:
     status = str(page["status"])
     details = [one for one in dicts(page.get("Incidents")) if one.get("isCore", True)]
@@ -85,7 +98,7 @@ def _trust(page: dict[str, Any]) -> list[Incident]:
         Incident(
             f"{line(page['key'])}: {status.replace('_', ' ').lower()}",
             line(status),
-            serious=status == "MAJOR_INCIDENT_CORE",
+            serious=status == "MAJOR_INCIDENT_CORE" if TRUST.fullmatch(status) else None,
             maintenance=status == "MAINTENANCE_CORE",
             since=line(details[0].get("createdAt")) if details else "",
             components=(line(page["key"]),),
@@ -99,17 +112,31 @@ def zendesk_status(body: Any) -> list[Incident]:
     page = an_object(body, "data")
     if not isinstance(page["data"], list):
         raise OtherPage
-    parts = [one["attributes"] for one in dicts(page.get("included")) if isinstance(one.get("attributes"), dict)]
-    down = any(part.get("outage") is True for part in parts)
-    names = tuple(line(part["name"]) for part in parts if part.get("name"))
+    there = {(one.get("type"), str(one.get("id"))): one for one in dicts(page.get("included"))}
     found = []
     for one in dicts(page["data"]):
-        told = one.get("attributes")
-        told = told if isinstance(told, dict) else {}
-        serious = down or told.get("outage") is True or told.get("impact") in ("major", "critical")
-        found.append(Incident(line(told.get("title")), line(told.get("status")) or "active", serious,
+        hit = [there[key] for key in _related(one, "incident_services") if key in there] or list(there.values())
+        parts = [*hit, *(there[key] for part in hit for key in _related(part, "service") if key in there)]
+        told, known = _attributes(one), [_attributes(part) for part in parts]
+        names = tuple(dict.fromkeys(line(part["name"]) for part in known if part.get("name")))
+        down = any(part.get("outage") is True for part in (told, *known)) or told.get("impact") in ("major", "critical")
+        said = down or told.get("outage") is False or told.get("impact") in ("none", "minor")
+        found.append(Incident(line(told.get("title")), line(told.get("status")) or "active", down if said else None,
                               since=line(told.get("started_at")), components=names))  # fmt: skip
     return found
+
+
+def _attributes(one: dict[str, Any]) -> dict[str, Any]:
+    told = one.get("attributes")
+    return told if isinstance(told, dict) else {}
+
+
+def _related(one: dict[str, Any], name: str) -> list[tuple[Any, str]]:
+    """https://jsonapi.org/format/#document-resource-object-linkage: types and ids, of one or several."""
+    relations = one.get("relationships")
+    relation = relations.get(name) if isinstance(relations, dict) else None
+    data = relation.get("data") if isinstance(relation, dict) else None
+    return [(to.get("type"), str(to.get("id"))) for to in dicts(data if isinstance(data, list) else [data])]
 
 
 # What AWS's own page makes of the numbers; 0 is over.
@@ -130,8 +157,10 @@ def aws_events(body: Any) -> list[Incident]:
         where = ", ".join(line(one[key]) for key in ("summary", "region_name") if one.get(key))
         update = line(log[-1].get("message")) if log else ""
         for name, level in parts.items():
-            if (said := _AWS.get(str(level))) and name:
-                found.append(Incident(f"{name}: {where}", said, said == "disruption", since=_moment(one.get("date")),
+            said = _AWS.get(str(level), f"level {level}")
+            if str(level) != "0" and name:
+                serious = said == "disruption" if str(level) in _AWS else None
+                found.append(Incident(f"{name}: {where}", said, serious, since=_moment(one.get("date")),
                                       components=(name,), update=update))  # fmt: skip
     return found
 
@@ -152,7 +181,8 @@ def meta_status(body: Any) -> list[Incident]:
         said = line(part.get("status"))
         if said.lower() not in ("", "no known issues", "resolved"):
             names = (line(product.get("name")), line(part.get("name")))
-            serious = bool(re.search("high|major|outage", said, re.I))
+            known = re.search("(high|major|outage)|low|medium", said, re.I)
+            serious = bool(known[1]) if known else None
             found.append(Incident(": ".join(names), said, serious, since=line(part.get("time")), components=names))
     return found
 
