@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.checks.base import Target
-from bot.checks.http_ask import ask, kind_of_auth, said, spec
+from bot.checks.http_ask import ask, clean, kind_of_auth, said, spec
 from bot.checks.http_found import failed, found
 from bot.checks.http_good import DISGUISED
 from bot.checks.http_judge import alike, judge, own, same, sheet_says
@@ -73,7 +73,7 @@ def _probe(target: Target, seen: Seen, name: str, probe: Probe, deadline: Deadli
             return
         verdict: Verdict = "unclear" if trouble.cause == "config_error" else "bad"
         ruling = Ruling(verdict, trouble.cause, trouble.code, trouble.alternatives)
-        seen.general(Word(name, ruling, f"{name}: {trouble.evidence}", passing=True))
+        seen.general(Word(name, ruling, f"{name}: {clean(target, trouble.evidence)}", passing=True))
     else:
         _weigh(target, seen, name, probe, answer)
 
@@ -88,8 +88,7 @@ def _weigh(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) 
         if not seen.hides(probe, answer, lacking):
             seen.answers(name)
             return
-        seen.partial.append(name)
-        seen.needed.update(dict.fromkeys(lacking or probe.scopes))
+        seen.partly(name, lacking or probe.scopes)
         return
     word = Word(name, ruling, f"{name}: {said(target, answer)}", answer, ruling.cause == "third_party_down")
     if ruling.verdict == "unclear":
@@ -181,7 +180,7 @@ def _summed_up(target: Target, seen: Seen) -> Finding:
     told = seen.first()
     if told is None:
         return found(RIGHTS, target, _all_answer(len(seen.answering)), **seen.facts())
-    return found(RIGHTS, target, told.words + seen.others(told.name), told.ruling, told.answer, **seen.facts())
+    return found(RIGHTS, target, told.words + seen.others(told), told.ruling, told.answer, **seen.facts())
 
 
 def _all_answer(number: int) -> str:

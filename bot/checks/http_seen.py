@@ -30,8 +30,11 @@ class Word:
 
 @dataclass
 class Seen:
-    """What the probes of the resources said. `held`: refusals of the key, as long as nothing has answered to it;
-    `proven`: something answered to it afterwards; `stopped`: what made the rest not worth asking."""
+    """What the probes of the resources said.
+
+    `held`: refusals of the key, as long as nothing has answered to it; `proven`: something answered to it afterwards;
+    `stopped`: what made the rest not worth asking; `needs`: what each table lacks, in words.
+    """
 
     known: Iterable[str] = ()
     implies: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class Seen:
     unknown: list[str] = field(default_factory=list)
     needed: dict[str, None] = field(default_factory=dict)
     roles: dict[str, None] = field(default_factory=dict)
+    needs: dict[str, str] = field(default_factory=dict)
     granted: list[str] | None = None
     words: list[Word] = field(default_factory=list)
     held: list[tuple[Word, Probe]] = field(default_factory=list)
@@ -82,9 +86,18 @@ class Seen:
         self.missing.append(word.name)
         self.in_a_row = 0
         about_us = word.ruling.cause != "feature_not_enabled"
-        scopes = self.lacks(probe.scopes) or (() if self.granted else probe.scopes)
-        self.needed.update(dict.fromkeys(named or (scopes if about_us else ())))
-        self.roles.update(dict.fromkeys([probe.role] if probe.role and about_us else []))
+        given = named or self.lacks(probe.scopes) or (() if self.granted else probe.scopes)
+        scopes, roles = (list(given), [probe.role] if probe.role else []) if about_us else ([], [])
+        self.needed.update(dict.fromkeys(scopes))
+        self.roles.update(dict.fromkeys(roles))
+        self.needs[word.name] = ", ".join([*scopes, *roles])
+
+    def partly(self, name: str, scopes: Iterable[str]) -> None:
+        """It answers, and something may stay hidden."""
+        self.partial.append(name)
+        self.needed.update(dict.fromkeys(scopes))
+        self.needs[name] = ", ".join(scopes)
+        self.in_a_row = 0
 
     def open(self, word: Word) -> None:
         """Not proven, and why."""
@@ -92,11 +105,14 @@ class Seen:
         self.unproven.append(word.name)
 
     def general(self, word: Word) -> None:
-        """What may be a matter of all: after two in a row no more are asked, after a limit none."""
+        """What may be a matter of all: after some in a row no more are asked, after a limit none."""
         self.open(word)
         self.in_a_row += 1
-        if self.in_a_row > 1 or word.ruling.cause in ("rate_limited", *FOR_ALL):
-            self.stopped = word if word.ruling.cause in ("rate_limited", *FOR_ALL) else self.words[-2]
+        enough = 2 if word.passing or word.ruling.cause in FOR_ALL else 3
+        if word.ruling.cause == "rate_limited":
+            self.stopped = word
+        elif self.in_a_row >= enough:
+            self.stopped = self.words[-enough]
 
     def first(self) -> Word | None:
         """What the finding is about: the key and the address, rights, what stopped us, and what else is wrong."""
@@ -131,14 +147,27 @@ class Seen:
         return f" (perhaps {next(one for one in self.known if one.lower() == near[0])})" if near else ""
 
     def facts(self) -> dict[str, Any]:
+        needs = [f"{name}: {needed}" for name, needed in self.needs.items() if needed]
         return {
             "missing": [*self.missing, *self.partial], "scopes_needed": list(self.needed),
             "scopes_granted": self.granted or [], "unproven": self.unproven, "roles_needed": list(self.roles),
+            **({"needs": needs} if len(set(self.needs.values())) > 1 else {}),
         }  # fmt: skip
 
-    def others(self, told: str) -> str:
+    def others(self, told: Word) -> str:
         """What else is known beside the first trouble, so that nobody asks one by one."""
-        also = [one for one in self.missing if one != told]
-        parts = (("also without access", also), ("not proven", self.unproven), ("answering", self.answering))
-        said = [f"{what}: {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}" for what, names in parts if names]
-        return "; " + "; ".join(said) if said else ""
+        why = {one.name: one.words.removeprefix(f"{one.name}: ")[:60] for one in self.words}
+        said = {**why, **{name: needed for name, needed in self.needs.items() if needed}}
+        parts: tuple[tuple[str, list[str], dict[str, str]], ...] = (
+            ("also without access", [one for one in self.missing if one != told.name], said),
+            ("perhaps hidden in part", self.partial if told.name else [], said),
+            ("not proven", [one for one in self.unproven if one != told.name and one not in told.words], why),
+            ("answering", self.answering, {}),
+        )
+        listed = [(what, [_with(one, more) for one in names[:8]], names[8:]) for what, names, more in parts if names]
+        words = [f"{what}: {', '.join(names)}{' ...' if more else ''}" for what, names, more in listed]
+        return "; " + "; ".join(words) if words else ""
+
+
+def _with(name: str, said: dict[str, str]) -> str:
+    return f"{name} ({said[name]})" if said.get(name) else name

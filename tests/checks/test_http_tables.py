@@ -15,8 +15,10 @@ import pytest
 
 from bot.checks.base import Target
 from bot.checks.http import verify_permissions
+from bot.views import sheet_view
 from flows.core.finding import Finding
 from flows.core.sheet import Probe, Sheet, sheet
+from messages import render
 from tests.fakes.recorded import KEY
 from tests.fakes.serve import Reply, serving
 
@@ -264,6 +266,14 @@ def wrong(row: Row, found: Finding, calls: int) -> list[str]:
 def test_what_is_lacking_is_named_and_nothing_else(name: str) -> None:
     found, calls = run(ROWS_OF[name])
     assert not wrong(ROWS_OF[name], found, calls), (calls, found)
+
+
+def test_what_each_table_lacks_is_said_of_it_by_name() -> None:
+    found, _ = run(R("orders=scope payouts=scope notes=410 people=ok items=ok", "bad", granted="items.read"))
+    said = render.next_step(found.to_dict(), {**sheet_view(ACME), "name": "crm"})
+    assert "Needed for orders: orders.read; payouts: Finance manager; people: people.read." in said
+    assert "For payouts: Settings > Team > the user > Finance manager." in said
+    assert "not proven: notes (HTTP 410 gone); answering: items" in found.evidence
 
 
 def test_a_hundred_slow_tables_end_in_time_and_are_said_to_be_unproven() -> None:
