@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal
 
+from flows.core import noise
 from flows.core.errors_file import load
 from flows.core.notice import HEAD, facts, read
 from flows.core.phrases import WORD, Phrases, phrase, plain, shown
@@ -44,77 +45,9 @@ STAGE = {
     **dict.fromkeys(("unsupported_object", "source_data_invalid", "server_misconfigured"), "extraction"),
     **dict.fromkeys(("feature_not_enabled", "third_party_down"), "extraction"),
 }
-_STATUS = re.compile(
-    r"\b(?:http|status|code|error|response)\D{0,14}\b([45]\d\d)\b|\b([45]\d\d):? (?:client|server) error"
-    r"|[\[(]([45]\d\d)(?=[\]),]| -)"
-)
-# `401 Unauthorized`: a status with its own words behind it. https://www.rfc-editor.org/rfc/rfc9110#section-15
-# And as a log of requests has it: behind the address or the protocol.
-_STATUS_LINE = re.compile(
-    r"\b([45]\d\d)\b[\s:,-]+(?:unauthorized|forbidden|not found|too many|bad gateway|service|gateway|internal|payment|locked)"
-    r"|(?:https?://\S+|\bhttp/[\d.]+[\"']?)\s+(?:[:>-]{1,2}\s*)?([45]\d\d)\b(?! ?(?:records|rows|items|mb|kb|ms|seconds|bytes|files))"
-    r"|\b(?:returned|answered|responded|got|received)(?: with)?(?: a| an)? ([45]\d\d)\b(?! ?(?:records|rows|items|mb|kb|ms|seconds|bytes|files))"
-)
-# What platforms put around what they were told.
-_AROUND = re.compile(
-    r"(?:unable|failed|could not|cannot) (?:to )?connect(?: to [^:.]{1,60}?)? with (?:the )?provided configuration"
-    r"|failed to connect to db: \S+|configuration check failed|the connection tests failed"
-    r"|connection to server at \S+, port \d+ failed"
-    r"|check that the (?:server|host\w*) .{1,120}?(?:\.|$)"
-    r"|(?:make sure|ensure|verify|check|may be|might be|could be)\b[^.:]{0,120}\bfirewall[^.]{0,80}(?:\.|$)"
-    r"|[^.:]{0,80}\bthe following (?:\d+ )?errors?(?:\(s\))?:"
-)
-# What a program says of its own fault, or to announce the words of another: no cause is in it.
-_ITSELF = re.compile(
-    r"no module named \S+|modulenotfounderror|index out of (?:range|bounds)|object has no attribute"
-    r"|\bindices must be\b|must be (?:a )?(?:str|int|bytes)\w*,? not \w+|object is not \w+|cannot read propert(?:y|ies) of|nullpointerexception|invalid literal for int"
-    r"|\bunknown (?:error|exception|reason)|\btask is being killed\b"
-    r"|cannot open shared object file(?:: no such file or directory)?|undefined symbol: \S+|(?:could not|cannot|couldn't) find (?:driver|module \S+)|\bclassnotfoundexception\b"
-    r"|\bnoclassdeffounderror\b|can't open lib '[^']{1,80}' ?: file not found|command not found|\b(?:no such|unknown|unrecognized) (?:option|flag|argument)s?\b:? \S+"
-    r"|missing \d* ?required positional arguments?|invalid memory address or nil pointer dereference|stack overflow|\bsyntaxerror\b(?:: invalid syntax)?"
-    r"|(?:unable|failed|could not|cannot) (?:to )?connect\b[^:]{0,120}\bfollowing error:",
-    re.I,
-)
-# People who talk to each other use our nouns too: without a sign of failure they report none.
-_TALK = re.compile(r"\b(?:we|our|i|us|hi|hello|thanks|could (?:you|somebody)|can (?:you|someone)|meeting|monday)\b")
-_SIGN = re.compile(
-    r"err|fail|exception|fault|denied|refus|invalid|expire|revoke|reject|unable|cannot|can ?n[o']t|\bn[o']t?\b|n't\b|limit|quota|exceed"
-    r"|missing|unknown|wrong|incorrect|bad |timed? ?out|closed|reset|broken|lost|down|unavail|outage|mainten|delay|paus|suspend"
-    r"|inactiv|disabl|block|lock|forbid|unauthori|require|must|need|re-?auth|re-?connect (?:your|to)|interrupt|terminat|kill|full"
-    r"|too |out of|only|malform|mismatch|no longer|problem|trouble|restrict|unreach|overdue|unpaid|past due|stopped|[^\x00-\x7f]"
-)
-# Places are no words: frames of a stack, paths of an address, packages.
-_PLACES = re.compile(
-    r"\bat [\w.$/<>]+\((?:[^()]{0,120}:\d+|unknown source|native method)\)|\bfile \S+, line \d+, in \S+"
-    r"|(?<=://)([^\s/'\"<>]+)[^\s'\"<>]*|\b(?:[a-z_]\w*\.){2,}(?=[a-z])",
-    re.I,
-)
-# What a request, an answer or a log repeats of settings and headers: `tls=no`, `"ssh":{"use":false}`, `password: "***"`.
-_OFF = re.compile(
-    r"\b(?:user|password|passwd|pwd|dbname|sslmode)=(?!\W)\S+|\bno (?:ssh )?tunnel\b|[\"']?\b(?:ssh|ssl|tls|proxy|tunnel|mfa|sso)\w*[\"']?\s?[:=]\s?"
-    r"(?:[\"']{2}|[\"']?(?:no|off|false|none|null|0|disabled?)\b[\"']?|\{[^{}]{0,40}\bfalse\b[^{}]{0,200}\})"
-    r"|[\"']?\b(?:ssl|tls)\w*[\"']?\s?[:=]\s?[\"']?(?:yes|on|true|1|require|prefer(?:red)?|verify[-_]\w+)\b[\"']?"
-    r"|[\"']?\b\w*(?:password|passwd|pwd)[\"']?\s?[:=]\s?(?:\*{2,}|<[\w -]{1,40}>|([\"'])[^\s\"']{0,80}\1)"
-    r"|\b(?:(?:x-)?rate-?limit-[\w-]+|(?:permissions|feature|content-security)-policy|strict-transport-security)[\"']?\s?:\s?\S+"
-    r"|\b\w+time_?outs?(?:_?ms|_?millis|_?seconds|_?secs?)?[\"']?\s?[:=]\s?[\"']?\d+",
-    re.I,
-)
-_INNER = re.compile(r"\bcaused by:? ", re.I)
 # Servers that speak a language of their own: what one of them says proves nothing of another.
 ENGINES = (("postgres", "redshift"), ("mysql", "mariadb"), ("mssql",), ("oracle",), ("mongodb",), ("redis",),
            ("snowflake",), ("bigquery",))  # fmt: skip
-# What people say of what they did or ask, without a sign of failure, and a list of what it may be: nobody else said it.
-_THEIRS = re.compile(
-    r"(?:^|[.!?:;>\"')][\"')\s]{1,6})(?:(?:so|and|but|then|yes|also|now) )*(i|we|my|our)(?:'\w+)?\b(?:[^.!?:]|[.:!?](?! |$)){0,300}[.!?:](?= |$)"
-    r"|\b(?:could it be|should (?:i|we)|do (?:i|we)|can (?:i|we)|is there an?y?|does any\w*|any idea|has any\w*)\b[^.!?:]{0,200}\?"
-    r"|\b(?:possible|likely|potential|common|probable) (?:causes?|reasons?|solutions?)\b.{0,600}|可能(?:的)?原因.{0,300}"
-)
-# A log line's beginning: time, logger, level.
-_PREFIX = re.compile(r"^.{0,80}?\b(?:critical|error|warning|fatal|info)\b[\s:\]-]*")
-# A mail's subject, forwarded or not.
-_SUBJECT = re.compile(
-    r"^(?:\W*(?:subject|betreff|re|fwd?|aw|wg)\s?: ?)*(?:\[[^\]]{1,40}\] ?)?(?:stitch notification ?[-:\u2013] ?)?"
-)
 
 
 class Rules:
@@ -151,12 +84,13 @@ class Rules:
         """Of a chain of causes the innermost says most."""
         flat = " ".join(text.split())
         low = flat.lower()
-        lines = _lines(text, low)
+        lines = noise.lines_of(text, low)
         said = self._said(flat, low, lines, who)
         if said and said.confidence != "likely":
             return said
         who = who or names().about(flat)
-        inner = " ".join(_INNER.split(told := _OFF.sub(" ", flat))[-1:])
+        told = noise.told(flat)
+        inner = noise.innermost(told)
         coded = [one for part in dict.fromkeys((inner, told)) for one in self.signals.found(part, who)]
         best = min(coded, key=lambda one: RANK.index(one.sure), default=None)
         if said and (best is None or best.sure != "certain" or said.connector == who):
@@ -170,10 +104,10 @@ class Rules:
             if best.sure == "likely" and not row.get("code"):
                 row = {**row, "code": self._finer(row, low, None)}
             return _diagnosis(row, best.sure, who or row.get("of"), best.where)
-        inner, low = (_ITSELF.sub(" ", _PLACES.sub(r"\1", one.lower())) for one in (inner, told))
-        codes = spoken(_ITSELF.sub(" ", _PLACES.sub(r"\1", flat)))
-        bare = _AROUND.sub(" ", low)
-        for part in dict.fromkeys((_unsaid(_AROUND.sub(" ", inner)), _unsaid(bare), bare, low)):
+        inner, low = noise.heard(inner.lower()), noise.heard(told.lower())
+        codes = spoken(noise.heard(flat))
+        bare = noise.bare(low)
+        for part in dict.fromkeys((noise.unsaid(noise.bare(inner)), noise.unsaid(bare), bare, low)):
             if found := self._worded(part + codes, low, who, flat.lower()):
                 return found
         if best:
@@ -181,8 +115,8 @@ class Rules:
         return self._said(flat, low, lines, who, headings=True) or replace(NOTHING, connector=who)
 
     def _worded(self, part: str, low: str, who: str | None, raw: str) -> Diagnosis | None:
-        status, where = _status(low)
-        if not status and _TALK.search(part) and not _SIGN.search(part):
+        status, where = noise.status_of(low)
+        if not status and noise.is_talk(part):
             return None
         for rule in self.words:
             hit = _pattern(rule["has"]).search(raw if "raw" in rule else part)
@@ -219,11 +153,6 @@ class Rules:
         return Diagnosis(row["cause"], row.get("code"), sure, row["stage"], row.get("of") or who, matched)
 
 
-def _unsaid(low: str) -> str:
-    """Without what people say of themselves."""
-    return _THEIRS.sub(lambda found: found[0] if found[1] and _SIGN.search(found[0]) else " ", low)
-
-
 def _diagnosis(row: Mapping[str, Any], sure: Literal["certain", "likely"], who: str | None, where: str) -> Diagnosis:
     cause = str(row["cause"])
     if cause == "unclassified":
@@ -245,7 +174,7 @@ def _answered(low: str, who: str | None) -> Diagnosis | None:
     """What the sheet of this connector says of the provider's own words. A status alone is not its own."""
     if who not in sheets().paths or not (api := sheets()[who].http):
         return None
-    status, _ = _status(low)
+    status, _ = noise.status_of(low)
     for match in api.answers:
         hit = _pattern(match.body, re.I).search(low) if match.body and not match.header else None
         if hit and match.verdict == "bad" and match.status in (None, status):
@@ -274,19 +203,6 @@ def _foreign(of: str | None, who: str | None) -> bool:
     mine = [engines for engines in ENGINES if any(name in (who or "") for name in engines)]
     theirs = [engines for engines in ENGINES if of in engines]
     return bool(mine and theirs) and mine[0] != theirs[0]
-
-
-def _lines(text: str, low: str) -> set[str]:
-    """The lines, with and without what a log puts before them."""
-    lines = [" ".join(line.split()) for line in text.lower().splitlines()] + [low]
-    bare = (line for one in lines for line in (one, _PREFIX.sub("", one), _SUBJECT.sub("", one)))
-    return {plain(line).strip(" .!") for line in bare}
-
-
-def _status(low: str) -> tuple[int, str]:
-    found = _STATUS_LINE.search(low) or _STATUS.search(low)
-    status = next(g for g in found.groups() if g) if found else "0"
-    return int(status), f"HTTP {status}"
 
 
 @cache

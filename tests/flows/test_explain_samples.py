@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from flows.core.errors_file import load
-from flows.core.explain import Rules, _lines, explain
+from flows.core.explain import Rules, explain
+from flows.core.noise import lines_of
 from flows.core.phrases import phrase
 
 DATA = Path(__file__).parent.parent / "data"
@@ -67,7 +68,7 @@ def without(data: dict[str, Any], hidden: list[Row], seen: list[Row]) -> dict[st
     def says(row: dict[str, Any], given: list[Row]) -> bool:
         known = phrase(str(row["says"]), row)
         texts = [one["message_pattern"] for one in given]
-        return any(known.stands_in(" ".join(t.lower().split()), _lines(t, t.lower())) for t in texts)
+        return any(known.stands_in(" ".join(t.lower().split()), lines_of(t, t.lower())) for t in texts)
 
     kept = [row for row in data["catalogue"] if says(row, seen) or not says(row, hidden)]
     TABLE.append(f"catalogue without the held-out third: {len(kept)} of {len(data['catalogue'])} entries")
