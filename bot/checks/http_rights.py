@@ -8,7 +8,7 @@ from bot.checks.base import Target
 from bot.checks.http_ask import ask, clean, kind_of_auth, said, spec
 from bot.checks.http_found import failed, found
 from bot.checks.http_good import DISGUISED
-from bot.checks.http_judge import alike, judge, own, same, sheet_says
+from bot.checks.http_judge import judge, own, same, sheet_says
 from bot.checks.http_ruling import FORBIDDEN, Ruling
 from bot.checks.http_seen import KEY, Seen, Word
 from bot.checks.http_seen import RIGHTS as MISSING
@@ -131,6 +131,8 @@ def _reads(target: Target, answer: Answer, ruling: Ruling) -> bool:
 
 def _for_everybody(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> bool:
     """A refusal in nobody's words, and who shows no credential gets the same: it is not about ours."""
+    if any(one.identity and one.status in (None, 403) for one in spec(target).answers):
+        return False  # a provider that refuses everything alike
     if seen.controls < CONTROLS and kind_of_auth(target) != "none":
         seen.controls += 1
         try:
@@ -139,7 +141,7 @@ def _for_everybody(target: Target, seen: Seen, name: str, probe: Probe, answer: 
             )
         except Trouble:
             return False
-        seen.for_everybody = same(answer, control) or alike(answer, control)
+        seen.for_everybody = same(answer, control)
     return seen.for_everybody
 
 

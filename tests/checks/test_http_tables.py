@@ -69,6 +69,8 @@ SAYS: dict[str, Reply] = {
     "false": (200, {}, {"ok": False}),
 }
 NOBODY: Reply = (401, {}, {"error": "who are you"})
+# Django's framework says 403 to strangers too: https://www.django-rest-framework.org/api-guide/authentication/
+STRANGER: Reply = (403, {}, {"error": "Authentication credentials were not provided."})
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ ROWS_OF: dict[str, Row] = {
     # Missing rights.
     "one_scope": R("orders=ok notes=scope", "bad", RIGHT, "notes", scopes="notes.read"),
     "two_scopes": R("orders=scope notes=ok items=scope", "bad", RIGHT, "orders items", scopes="orders.read items.read"),
+    "asked_wrongly_twice": R("orders=ok notes=405 items=410 carts=scope", "bad", RIGHT, "carts", "notes items", scopes="carts.read"),
     "all_lack": R("orders=scope notes=scope", "bad", RIGHT, "orders notes", scopes="orders.read notes.read"),
     "hundred_lack": R(many("scope", "scope"), "bad", RIGHT, " ".join(HUNDRED), calls=102),
     "role": R("orders=ok payouts=scope", "bad", RIGHT, "payouts", scopes="", roles="Finance manager"),
@@ -146,6 +149,7 @@ ROWS_OF: dict[str, Row] = {
     "wall_before_all": R("orders=wall notes=wall", "unclear", "access.waf_blocked", unproven="orders notes"),
     "wall_and_scope": R("orders=wall notes=scope items=ok", "bad", RIGHT, "notes", "orders", scopes="notes.read"),
     "equal_for_everybody": R("orders=ok notes=scope*", "unclear", "access.waf_blocked", unproven="notes"),
+    "403_to_strangers_in_other_words": R("orders=ok notes=scope~", "bad", RIGHT, "notes", scopes="notes.read"),
     "open_to_everybody": R("orders=ok* notes=ok", "good"),
     "address_kept_out": R("orders=ip notes=ip", "bad", "access.ip_not_allowed", calls=2),
     "address_kept_out_after_a_scope": R("orders=scope notes=ip items=ip", "bad", "access.ip_not_allowed", "orders"),
@@ -227,7 +231,7 @@ def run(row: Row) -> tuple[Finding, int]:
             return 200, HTML, LOGIN
         what = row.listing if name == "scopes" else told[name]
         if not headers.get("authorization") and not what.endswith("*"):
-            return NOBODY
+            return STRANGER if what.endswith("~") else NOBODY
         # From then on nothing answers to this key.
         if ended and (len(asked) > sum(told[one] not in ("revoked", "expired") for one in names)):
             what = refused[0]
@@ -236,7 +240,7 @@ def run(row: Row) -> tuple[Finding, int]:
             what = "ok"
         if what == "cut":
             raise ConnectionAbortedError
-        status, more, body = SAYS[what.rstrip("*")]
+        status, more, body = SAYS[what.rstrip("*~")]
         return status, {**more, **({"X-Scopes": row.granted} if row.granted else {})}, body
 
     with serving(answers) as url:
