@@ -81,11 +81,11 @@ class Seen:
         self.lacking(replace(word, ruling=ruling), probe)
 
     def lacking(self, word: Word, probe: Probe, named: Iterable[str] = ()) -> None:
-        """A table without access. Its scope is not what it lacks where that is granted, or a plan is in the way."""
+        """A table without access. Its scope is not what it lacks where that is granted, or something else is wrong."""
         self.words.append(word)
         self.missing.append(word.name)
         self.in_a_row = 0
-        about_us = word.ruling.cause != "feature_not_enabled"
+        about_us = word.ruling.cause == "missing_privilege"
         given = named or self.lacks(probe.scopes) or (() if self.granted else probe.scopes)
         scopes, roles = (list(given), [probe.role] if probe.role else []) if about_us else ([], [])
         self.needed.update(dict.fromkeys(scopes))
@@ -156,7 +156,7 @@ class Seen:
 
     def others(self, told: Word) -> str:
         """What else is known beside the first trouble, so that nobody asks one by one."""
-        why = {one.name: one.words.removeprefix(f"{one.name}: ")[:60] for one in self.words}
+        why = {one.name: one.words.removeprefix(f"{one.name}: ")[:60].strip() for one in self.words}
         said = {**why, **{name: needed for name, needed in self.needs.items() if needed}}
         parts: tuple[tuple[str, list[str], dict[str, str]], ...] = (
             ("also without access", [one for one in self.missing if one != told.name], said),

@@ -143,7 +143,7 @@ ROWS_OF: dict[str, Row] = {
     "hidden": R("orders=ok notes=404", "bad", "privilege.resource_hidden config.object_missing", "notes", alike="config.object_missing"),
     "hidden_all": R("orders=404 notes=404", "bad", "privilege.resource_hidden config.object_missing", "orders notes"),
     "hidden_and_surely_lacking": R("orders=ok notes=404", "bad", RIGHT, "notes", scopes="notes.read", granted="orders.read"),
-    "no_such_path": R("orders=ok notes=no+path", "bad", "config.path_missing config.object_missing", "notes", alike="privilege.resource_hidden"),
+    "no_such_path": R("orders=ok notes=no+path", "bad", "config.path_missing config.object_missing", "notes", scopes="", alike="privilege.resource_hidden"),
     # What stands between.
     "wall_before_one": R("orders=ok notes=wall", "unclear", "access.waf_blocked", unproven="notes"),
     "wall_before_all": R("orders=wall notes=wall", "unclear", "access.waf_blocked", unproven="orders notes"),
