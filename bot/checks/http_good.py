@@ -33,6 +33,20 @@ NOBODY = re.compile(
 WRONG = ("error", "errors", "error_message", "errormessage")
 SPOKEN = {*WRONG, "message", "detail", "msg", "errmsg", "error_msg"}
 DENIED = ("error", "fail", "failed", "denied", "request_denied")
+# No error at all, where a number or a word must stand.
+FINE = re.compile(r"0*|200|ok|none|no.?error|success|false|null", re.I)
+# What an answer says of itself. A record that tells of somebody's failure has more to say.
+ITSELF = re.compile(
+    r"err\w*|fault\w*|exception|cause|stack\w*|\w*message|msg|detail\w*|hints?|title|description|reason\w*|type|category|"
+    r"status\w*|code|success|ok|result|data|meta\w*|extensions|level|severity|can_?be_?retried|retr\w+|"
+    r"id|rid|\w*(request|trace|correlation|log|span|session)_?id|timestamp|time|date|path|instance|method|user|tenant|"
+    r"url|href|links?|docs?|documentation\w*|help|more_?info|source|service|server|host|domain|(api_?)?version"
+)
+# Rows of somebody's data, whatever stands in them; and of XML, the parts in which a program speaks for itself.
+ROWS = re.compile(r"csv|ndjson|jsonl|json-seq|tab-separated", re.I)
+XML_SAYS = re.compile(
+    r"<[^<>]*(?:err|fault|fail|exception|message|msg|reason|detail|status|code|result|response)[^<>]*>[^<]*", re.I
+)
 NO_KEY = Ruling(
     "bad", "invalid_credentials", "auth.invalid_token",
     ("auth.token_revoked", "auth.access_token_expired", "auth.credential_not_sent"),
@@ -83,7 +97,7 @@ def _unreadable(target: Target, answer: Answer) -> Ruling | None:
     if not text:
         nothing = Ruling("unclear", "unclassified", "availability.empty_response", ("config.wrong_base_path",))
         return nothing if spec(target).own_error or answer.status != 204 else None
-    if NOBODY.search(text[:300]):
+    if NOBODY.search(_spoken(kind, text[:300])):
         return DISGUISED
     if not spec(target).own_error and not IS_JSON.search(kind):
         return None  # an API may speak another language
@@ -98,13 +112,24 @@ def _unreadable(target: Target, answer: Answer) -> Ruling | None:
     return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
 
 
+def _spoken(kind: str, text: str) -> str:
+    """What a program says for itself in what is no JSON."""
+    if ROWS.search(kind):
+        return ""
+    return " ".join(XML_SAYS.findall(text)) if "xml" in kind or text.startswith("<?xml") else text
+
+
 def _disguised(answer: Answer) -> Ruling | None:
     """JSON that says no with a status that says yes."""
     body = _opened(answer.body)
-    refused = any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedin"))
-    refused = refused or (any(body.get(key) for key in WRONG) and not _holds(body.get("data")))
-    refused = refused or any(str(body.get(key) or 0) not in ("0", "200") for key in ("errcode", "error_code"))
-    refused = refused or (bool(SPOKEN & set(body)) and str(body.get("status")).lower() in DENIED)
+    if any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedin")):
+        refused = True
+    elif _record(body):
+        return None
+    else:
+        refused = any(_wrong(body.get(key)) for key in WRONG) and not _holds(body.get("data"))
+        refused = refused or any(not FINE.fullmatch(str(body.get(key) or 0)) for key in ("errcode", "error_code"))
+        refused = refused or (any(map(body.get, SPOKEN)) and str(body.get("status")).lower() in DENIED)
     codes = [
         str(one) for one in inward(answer.body, "errors.extensions.code") if one
     ]  # where servers of GraphQL put them
@@ -122,6 +147,17 @@ def _opened(body: Any) -> dict[str, Any]:
     inner = body.get("response")
     told = inner if isinstance(inner, dict) else body
     return {re.sub(r"\W+", "_", key).lower(): value for key, value in told.items()}
+
+
+def _wrong(said: Any) -> bool:
+    """An error, and not the word that there is none."""
+    told = said.get("code", said) if isinstance(said, dict) else said
+    return bool(said) and not (isinstance(told, str | int) and FINE.fullmatch(str(told)))
+
+
+def _record(body: dict[str, Any]) -> bool:
+    """A job that failed, a payment that was declined: data about others, and no word about the caller."""
+    return sum(bool(value) and not ITSELF.fullmatch(key) for key, value in body.items()) >= 3
 
 
 def _holds(data: Any) -> bool:

@@ -64,7 +64,7 @@ def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = 
         return stranger
     if refused and not own(target, answer, marker):
         return _schemed(target, answer, STRANGE_401) if answer.status == 401 else FIREWALL
-    ours = sheet_says(target, answer, identity=identity)
+    ours = sheet_says(target, answer, marker, identity=identity)
     if ours:
         return ours
     if 200 <= answer.status < 300:
@@ -76,9 +76,12 @@ def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = 
     return _by_words(answer) or _by_status(target, answer)
 
 
-def sheet_says(target: Target, answer: Answer, *, identity: bool = False) -> Ruling | None:
-    """What the sheet itself says of this answer."""
+def sheet_says(target: Target, answer: Answer, marker: str = "", *, identity: bool = False) -> Ruling | None:
+    """What the sheet itself says of this answer. The same words in somebody's data, in no error's form, say nothing."""
+    data = answer.status < 300 and not own(target, answer, marker)
     for match in spec(target).answers:
+        if data and match.status is None and not match.header:
+            continue
         if _fits(match, answer) and (identity or not match.identity) and holds(target, match.when):
             return Ruling(match.verdict, match.cause, match.code, match.alternatives)
     return None
