@@ -130,9 +130,8 @@ def _disguised(answer: Answer) -> Ruling | None:
         refused = any(_wrong(body.get(key)) for key in WRONG) and not _holds(body.get("data"))
         refused = refused or any(not FINE.fullmatch(str(body.get(key) or 0)) for key in ("errcode", "error_code"))
         refused = refused or (any(map(body.get, SPOKEN)) and str(body.get("status")).lower() in DENIED)
-    codes = [
-        str(one) for one in inward(answer.body, "errors.extensions.code") if one
-    ]  # where servers of GraphQL put them
+    # Servers of GraphQL put them there.
+    codes = [str(one) for one in inward(answer.body, "errors.extensions.code") if one]
     said = [str(body[key])[:300] for key in (*SPOKEN, "result") if isinstance(body.get(key), str)]
     words = " ".join([words_of(answer)[:300], *said, *codes[:3]])
     if SPOKEN & set(body) and len(answer.text) < 2000 and NOBODY.search(words.replace("_", " ")):
