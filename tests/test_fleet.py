@@ -61,7 +61,7 @@ def test_people_see_each_as_it_ends_and_what_they_share_once(site: Fleet) -> Non
     seen = ran(site)
     assert seen.returncode == 1
     lines = seen.stderr.splitlines()
-    told = [found for line in lines if (found := re.match(r"(\d+)/200 (good|bad|unclear) +([a-z]+-\d+)", line))]
+    told = [found for line in lines if (found := re.match(r"(\d+)/200 +(good|bad|unclear) +([a-z]+-\d+)", line))]
     assert [int(one[1]) for one in told] == list(range(1, ALL + 1))
     assert Counter(one[2] for one in told) == {"good": GOOD + SHOP, "bad": ALL - GOOD - SHOP}
     proxy = site.connections["office-00"]["proxy"].removeprefix("http://")

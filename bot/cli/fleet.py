@@ -41,7 +41,8 @@ def side_by_side(
             done[one["connection"]] = one
             progress.advance(task)
             if not quiet:
-                progress.console.print(_line(one, f"{len(done):{len(str(len(names)))}}/{len(names)}"), soft_wrap=True)
+                counted = f"{len(done)}/{len(names)}".ljust(2 * len(str(len(names))) + 1)
+                progress.console.print(_line(one, counted), soft_wrap=True)
 
 
 def ended(hosts: Mapping[str, str], look: Callable[[str], Result]) -> Iterator[Result]:
