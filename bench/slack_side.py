@@ -22,6 +22,11 @@ NUMBERS = itertools.count(1)
 FORM = "application/x-www-form-urlencoded"
 
 
+def lines(**tls: Any) -> aiohttp.ClientSession:
+    """Lines to send by. One that was idle for long is not used again: the app may be closing it just then."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=2.0, **tls))
+
+
 class SlackSide:
     """Sends to one app and takes the time until its acknowledgement."""
 

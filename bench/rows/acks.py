@@ -16,7 +16,7 @@ from bench.bots import Running, bare, mend, stub
 from bench.measure import cpu_seconds, median, percentile
 from bench.place import Place
 from bench.seed import thread
-from bench.slack_side import Send, SlackSide, offered, posts
+from bench.slack_side import Send, SlackSide, lines, offered, posts
 from bench.table import Line
 
 CASES = 1000
@@ -43,7 +43,7 @@ async def _acks(place: Place) -> list[Line]:
     seen: dict[tuple[str, int], list[list[float]]] = {}
     with stub(place.folder) as api, bare(place.folder, api) as y1, bare(place.folder, api, "pbr") as y2, \
             mend(place.folder, api, place.database(CASES), WAREHOUSE) as ours:  # fmt: skip
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             sides = {name: SlackSide(session, run.url)
                      for name, run in (("Y1", y1), ("Y2", y2), ("Mend", ours))}  # fmt: skip
             await warm(session, api, sides["Mend"])
@@ -99,7 +99,7 @@ async def _stress(place: Place) -> list[Line]:
     with silent() as port, stub(place.folder) as api:
         known = {**WAREHOUSE, "silent": at_port(port)}
         with mend(place.folder, api, place.database(CASES), known) as ours:
-            async with aiohttp.ClientSession() as session:
+            async with lines() as session:
                 side = SlackSide(session, ours.url)
                 await warm(session, api, side)
                 for turn in range(max(2, place.rounds - 2)):
@@ -181,7 +181,7 @@ def nothing_posted(place: Place) -> list[Line]:
 async def _nothing_posted(place: Place) -> list[Line]:
     with stub(place.folder) as api, bare(place.folder, api, "pbr") as y2, \
             mend(place.folder, api, place.database(CASES), WAREHOUSE) as ours:  # fmt: skip
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             side = SlackSide(session, ours.url)
             await warm(session, api, side)
             yardstick = SlackSide(session, y2.url)

@@ -7,14 +7,12 @@ import contextlib
 import time
 from pathlib import Path
 
-import aiohttp
-
 from bench.bots import ROOT, bare, mend, stub
 from bench.measure import median, pss
 from bench.place import Place
 from bench.rows.acks import CASES, WAREHOUSE, warm
 from bench.rows.steps import steps
-from bench.slack_side import SlackSide
+from bench.slack_side import SlackSide, lines
 from bench.table import Line
 
 
@@ -27,7 +25,7 @@ async def _memory(place: Place) -> list[Line]:
     place.tell("memory of idle processes")
     with stub(place.folder) as api, bare(place.folder, api) as y1, \
             mend(place.folder, api, place.database(CASES), WAREHOUSE) as ours:  # fmt: skip
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             await warm(session, api, SlackSide(session, ours.url))
             await SlackSide(session, y1.url).command()
         time.sleep(2)
@@ -54,7 +52,7 @@ async def _connectors(place: Place) -> list[Line]:
             # A database each: two bots on one would work off each other's queue.
             database = place.database(CASES + count)
             bots[count] = stack.enter_context(mend(place.folder, api, database, known, home=home))
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             for bot in bots.values():
                 await warm(session, api, SlackSide(session, bot.url))
             for turn in range(place.rounds):

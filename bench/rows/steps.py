@@ -15,7 +15,7 @@ from bench.measure import cpu_seconds, median, percentile, pss
 from bench.place import Place
 from bench.rows.acks import CASES, WAREHOUSE, ms, warm
 from bench.seed import thread
-from bench.slack_side import SlackSide, log_of, offered, posts
+from bench.slack_side import SlackSide, lines, log_of, offered, posts
 from bench.sources import source
 from bench.table import Line
 
@@ -53,7 +53,7 @@ async def _plain(place: Place) -> list[Line]:
     cost: dict[str, list[float]] = {"Y1-post": [], "Mend": []}
     with stub(place.folder) as api, bare(place.folder, api, "post") as y1, \
             mend(place.folder, api, place.database(CASES), WAREHOUSE) as ours:  # fmt: skip
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             await warm(session, api, SlackSide(session, ours.url))
             for turn in range(place.rounds):
                 place.tell(f"full steps, round {turn + 1} of {place.rounds}")
@@ -84,7 +84,7 @@ async def _by_tls(place: Place) -> list[Line]:
             "sync": stack.enter_context(bare(place.folder, api, "sync", env=trust)),
             "Mend": stack.enter_context(mend(place.folder, api, place.database(CASES), WAREHOUSE, env=trust)),
         }
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as session:
+        async with lines(ssl=False) as session:
             await warm(session, api, SlackSide(session, bots["Mend"].url))
             for turn in range(place.rounds):
                 place.tell(f"full steps by TLS, round {turn + 1} of {place.rounds}")
@@ -107,7 +107,7 @@ async def _first_message(place: Place) -> list[Line]:
     taken: dict[str, list[float]] = {"root": [], "thread": []}
     with source(place) as known, stub(place.folder) as api, \
             mend(place.folder, api, place.database(CASES), {"warehouse": known}) as ours:  # fmt: skip
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             side = SlackSide(session, ours.url)
             await warm(session, api, side)
             for turn in range(10 if place.quick else 30):
@@ -135,7 +135,7 @@ async def _open_cases(place: Place) -> list[Line]:
     acks: dict[int, list[float]] = {}
     with stub(place.folder) as api, contextlib.ExitStack() as stack:
         bots = {n: stack.enter_context(mend(place.folder, api, place.database(n), WAREHOUSE)) for n in (CASES, many)}
-        async with aiohttp.ClientSession() as session:
+        async with lines() as session:
             for bot in bots.values():
                 await warm(session, api, SlackSide(session, bot.url))
             for turn in range(place.rounds):
