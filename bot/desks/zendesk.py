@@ -15,15 +15,13 @@ from typing import Any, ClassVar
 import requests
 
 from bot.desks.base import Address, DeskError, Ticket
-from bot.desks.calls import Bearer
+from bot.desks.calls import LIMIT, Bearer, ask, json_of, wait_of
 from bot.drivers.granted import Granted
-from bot.drivers.http import agent
 from bot.drivers.network import Trouble
 from bot.drivers.oauth import Client, Refused
 
 BY_TOKEN, BY_CLIENT = ("email", "token"), ("client_id", "client_secret")
 KEYS = ("subdomain", *BY_CLIENT, *BY_TOKEN, "base_url")
-LIMIT = 15
 SCOPE = "tickets:read tickets:write"
 # From 300 to 172,800 seconds may be asked for; without it the token of an older client has no end.
 LIFE = 1800
@@ -64,23 +62,19 @@ class ZendeskDesk:
             "external_id": ticket.id,
             "tags": ["mend", *filter(None, [ticket.cause])],
         }
-        answer = self._call(
-            "POST", "/api/v2/tickets.json", json={"ticket": body}, headers={"Idempotency-Key": ticket.id}
-        )
+        answer = self._call("POST", "/api/v2/tickets.json", {"Idempotency-Key": ticket.id}, json={"ticket": body})
         if not isinstance(answer.get("ticket"), dict):
             raise DeskError("down", "Zendesk answered without a ticket")
         return dict(answer["ticket"])
 
-    def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
+    def _call(self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        call = functools.partial(ask, "Zendesk", method, self.base_url + path, headers or {}, **more)
         auth = self._auth()
-        answer = self._ask(method, path, auth, **more)
+        answer = call(auth=auth)
         if answer.status_code == 401 and isinstance(auth, Bearer):  # revoked, or it ended while this machine slept
-            answer = self._ask(method, path, self._auth(auth.token), **more)
+            answer = call(auth=self._auth(auth.token))
         _refused(answer, by_client=self.granted is not None)
-        try:
-            body = answer.json()
-        except ValueError:
-            raise DeskError("down", "Zendesk did not answer in JSON: check desk.subdomain") from None
+        body = json_of("Zendesk", answer, "desk.subdomain")
         return body if isinstance(body, dict) else {}
 
     def _auth(self, refused: str = "") -> tuple[str, str] | Bearer:
@@ -91,22 +85,9 @@ class ZendeskDesk:
         except Trouble as trouble:
             raise _no_token(trouble) from None
 
-    def _ask(
-        self, method: str, path: str, auth: tuple[str, str] | Bearer, headers: Mapping[str, str] | None = None,
-        **more: Any,
-    ) -> requests.Response:  # fmt: skip
-        headers = {"User-Agent": agent(), **(headers or {})}
-        try:
-            return requests.request(
-                method, self.base_url + path, auth=auth, headers=headers, timeout=LIMIT, allow_redirects=False, **more
-            )
-        except requests.RequestException as error:
-            raise DeskError("down", f"Zendesk does not answer ({type(error).__name__})") from None
-
 
 def _refused(answer: requests.Response, by_client: bool) -> None:
-    status, after = answer.status_code, answer.headers.get("retry-after", "")
-    wait = float(after) if after.isdigit() else 0.0
+    status, wait = answer.status_code, wait_of(answer.headers)
     if status in (401, 403) and by_client:
         # It acts for who made it: https://developer.zendesk.com/documentation/api-basics/authentication/api-tokens-to-oauth/
         needs = f"it needs the scopes {SCOPE}, and who made it the right to make tickets"
