@@ -25,7 +25,7 @@ from bot.checks.http_expiry import lifetime
 from bot.checks.http_found import failed, found
 from bot.checks.http_judge import alike, judge, same, volatile
 from bot.checks.http_rights import verify_permissions as verify_permissions
-from bot.checks.http_ruling import FORBIDDEN, Ruling
+from bot.checks.http_ruling import FORBIDDEN, Ruling, walled
 from bot.checks.http_time import skew, spoken
 from bot.checks.http_words import inward
 from bot.drivers.http import Answer
@@ -107,7 +107,7 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
     # A refusal in nobody's words that everybody gets, with words of its own for each, is no provider's.
     nobodys = ruling is FORBIDDEN and control is not None and alike(answer, control)
     if (equal or nobodys) and answer.status == 403 and ruling.cause == "missing_privilege":
-        ruling = Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", (ruling.code, "access.ip_not_allowed"))
+        ruling = walled(ruling)
     elif equal and ruling.code != "auth.credential_not_sent":
         # The provider does not tell a bad credential from none: perhaps ours was lost on the way.
         ruling = replace(ruling, alternatives=tuple(dict.fromkeys((*ruling.alternatives, "auth.credential_not_sent"))))

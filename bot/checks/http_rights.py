@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from bot.checks.base import Target
 from bot.checks.http_ask import ask, clean, kind_of_auth, said, spec
 from bot.checks.http_found import failed, found
 from bot.checks.http_good import DISGUISED
 from bot.checks.http_judge import judge, own, same, sheet_says
-from bot.checks.http_ruling import FORBIDDEN, Ruling
-from bot.checks.http_seen import KEY, Seen, Word
-from bot.checks.http_seen import RIGHTS as MISSING
+from bot.checks.http_ruling import FORBIDDEN, Ruling, walled
+from bot.checks.http_seen import KEY, MISSING, Seen, Word
 from bot.checks.http_words import inward
 from bot.drivers.http import Answer
 from bot.drivers.network import Deadline, Trouble
@@ -66,7 +66,7 @@ def _probe(target: Target, seen: Seen, name: str, probe: Probe, deadline: Deadli
     """Ask for one resource."""
     limit = min(target.timeout, deadline.left())
     try:
-        answer = ask(target, probe.path, timeout=limit, post=probe.post, one_segment=probe.one_segment, resource=name)
+        answer = _asked(target, name, probe, timeout=limit)
     except Trouble as trouble:
         if limit < target.timeout and deadline.over():
             seen.unproven.append(name)  # it had no whole time
@@ -76,6 +76,11 @@ def _probe(target: Target, seen: Seen, name: str, probe: Probe, deadline: Deadli
         seen.general(Word(name, ruling, f"{name}: {clean(target, trouble.evidence)}", passing=True))
     else:
         _weigh(target, seen, name, probe, answer)
+
+
+def _asked(target: Target, name: str, probe: Probe, **how: Any) -> Answer:
+    """The smallest read of one resource. Raises Trouble."""
+    return ask(target, probe.path, post=probe.post, one_segment=probe.one_segment, resource=name, **how)
 
 
 def _weigh(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> None:
@@ -117,7 +122,7 @@ def _ruled(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) 
     elif answer.status == 404 and ruling.code == "config.wrong_base_path":
         return Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
     if ruling is FORBIDDEN and _for_everybody(target, seen, name, probe, answer):
-        return Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", (ruling.code, "access.ip_not_allowed"))
+        return walled(ruling)
     return ruling
 
 
@@ -136,9 +141,7 @@ def _for_everybody(target: Target, seen: Seen, name: str, probe: Probe, answer: 
     if seen.controls < CONTROLS and kind_of_auth(target) != "none":
         seen.controls += 1
         try:
-            control = ask(
-                target, probe.path, signed=False, post=probe.post, one_segment=probe.one_segment, resource=name
-            )
+            control = _asked(target, name, probe, signed=False)
         except Trouble:
             return False
         seen.for_everybody = same(answer, control)
@@ -162,7 +165,7 @@ def _still_answers(target: Target, name: str) -> bool:
     probe = _resources(target)[name]
     assert probe
     try:
-        answer = ask(target, probe.path, post=probe.post, one_segment=probe.one_segment, resource=name)
+        answer = _asked(target, name, probe)
     except Trouble:
         return False
     ruling = judge(target, answer)

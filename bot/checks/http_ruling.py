@@ -105,6 +105,11 @@ PLAIN = re.compile(r"plain http request was sent to https|http request to an htt
 LONG = re.compile(r"(header|cookie|field)s?( or cookie)? too (large|long)", re.I)
 
 
+def walled(ruling: Ruling) -> Ruling:
+    """A refusal that everybody gets tells of a wall, and perhaps of what it seemed to be."""
+    return Ruling("unclear", "ip_not_allowlisted", "access.waf_blocked", (ruling.code, "access.ip_not_allowed"))
+
+
 def between(answer: Answer, proxy: str | None) -> Ruling | None:
     """The word of a firewall, a proxy or a network, which says nothing about the credential."""
     if answer.status == 511:  # https://www.rfc-editor.org/rfc/rfc6585#section-6

@@ -12,7 +12,7 @@ from bot.drivers.http import Answer
 from flows.core.sheet import Probe
 
 KEY = ("invalid_credentials", "token_expired")
-RIGHTS = ("missing_privilege", "feature_not_enabled")
+MISSING = ("missing_privilege", "feature_not_enabled")
 # Where this is said once there is nothing more to ask.
 FOR_ALL = ("ip_not_allowlisted", "account_locked")
 
@@ -143,8 +143,9 @@ class Seen:
 
     def _similar(self, name: str) -> str:
         bare = name.rpartition(".")[2].lower()
-        near = get_close_matches(bare, {one.lower(): one for one in self.known}, 1, 0.8)
-        return f" (perhaps {next(one for one in self.known if one.lower() == near[0])})" if near else ""
+        known = {one.lower(): one for one in self.known}
+        near = get_close_matches(bare, known, 1, 0.8)
+        return f" (perhaps {known[near[0]]})" if near else ""
 
     def facts(self) -> dict[str, Any]:
         needs = [f"{name}: {needed}" for name, needed in self.needs.items() if needed]

@@ -6,6 +6,14 @@ from typing import Any
 
 from bot.drivers.http import Answer
 
+# Where providers put their words, in the order in which they are read out; lower-case, without a leading _.
+WORDS = (
+    "errorcode", "title", "code", "error", "message", "msg", "errormessages", "description", "error_description",
+    "debug_message", "warning", "errors", "fault", "reasons", "o:errordetails", "category", "detail", "reason",
+)  # fmt: skip
+# Only where nothing stands in those: elsewhere they repeat what was asked.
+MORE_WORDS = ("metadata", "details")
+
 
 def words_of(answer: Answer, otherwise: str = "") -> str:
     words = spoken_by(answer) or [otherwise or answer.text[:200]]
@@ -14,17 +22,6 @@ def words_of(answer: Answer, otherwise: str = "") -> str:
 
 def spoken_by(answer: Answer) -> list[str]:
     return next((found for keys in (WORDS, WORDS + MORE_WORDS) if (found := _words(answer.body, keys))), [])
-
-
-# Where providers put their words, in the order in which they are read out; lower-case, without a leading _.
-WORDS = (
-    "errorcode", "title", "code", "error", "message", "msg", "errormessages", "description", "error_description",
-    "debug_message", "warning", "errors", "fault", "reasons", "o:errordetails", "category", "detail", "reason",
-)  # fmt: skip
-
-
-# Only where nothing stands in those: elsewhere they repeat what was asked.
-MORE_WORDS = ("metadata", "details")
 
 
 def _words(body: Any, keys: tuple[str, ...], depth: int = 4) -> list[str]:
