@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pydantic import BaseModel
 
 from bot.desks.registry import kinds
-from bot.settings import SECRET_OF_TUNNEL, Settings, SettingsError, public_url
+from bot.settings import SECRET_OF_TUNNEL, Connection, Settings, SettingsError, public_url
 from bot.settings_parts import REFERENCE, is_group, is_person
 from flows.core.sheet import SheetError, sheet, sheets
 
@@ -81,9 +81,9 @@ def incomplete(settings: Settings, names: Iterable[str]) -> Iterator[str]:
         connection = settings.connections.get(name)
         if connection is None:
             continue
-        near = {one.rsplit(" ", 1)[-1].rstrip("?") for one in misnamed(settings, [name])}
+        meant = {near for _, near in _mistyped(connection)}
         for field in sheet(connection.connector).fields:
-            needed = field.required and not field.secret and not field.default and field.name not in near
+            needed = field.required and not field.secret and not field.default and field.name not in meant
             if needed and not any(connection.settings.get(one) for one in (field.name, *field.also)):
                 yield f"{name}.settings.{field.name} is missing: {field.help.split('. ')[0].rstrip('.')}"
 
@@ -92,12 +92,16 @@ def misnamed(settings: Settings, names: Iterable[str]) -> Iterator[str]:
     """Settings and secrets that nothing reads, where another name is near: their default would be taken instead."""
     for name in names:
         connection = settings.connections.get(name)
-        if connection is None:
-            continue
-        fields = sheet(connection.connector).fields
-        known = {*COMMON, *(one for field in fields for one in (field.name, *field.also))}
-        for part, given in (("settings", connection.settings), ("secrets", connection.secrets)):
-            for one in given:
-                near = difflib.get_close_matches(one, sorted(known), 1, 0.7) if one not in known else []
-                if near:
-                    yield f"{name}.{part}.{one} is not read: did you mean {near[0]}?"
+        for place, near in _mistyped(connection) if connection else ():
+            yield f"{name}.{place} is not read: did you mean {near}?"
+
+
+def _mistyped(connection: Connection) -> Iterator[tuple[str, str]]:
+    """The places of names that nothing reads, as settings.prot, each with the name that is near."""
+    fields = sheet(connection.connector).fields
+    known = {*COMMON, *(one for field in fields for one in (field.name, *field.also))}
+    for part, given in (("settings", connection.settings), ("secrets", connection.secrets)):
+        for one in given:
+            near = difflib.get_close_matches(one, sorted(known), 1, 0.7) if one not in known else []
+            if near:
+                yield f"{part}.{one}", near[0]

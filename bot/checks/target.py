@@ -21,6 +21,8 @@ NAMED = 8
 # https://www.postgresql.org/docs/current/libpq-ssl.html#LIBPQ-SSL-SSLMODE-STATEMENTS
 MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 LONGEST = 3600
+# Drivers of services that speak HTTP.
+NO_TUNNEL = ("http", "s3", "dynamodb", "bigquery", "snowflake")
 
 
 def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str, str] | None = None) -> Target:
@@ -29,7 +31,7 @@ def target_for(settings: Settings, name: str, team: str = "", trial: Mapping[str
     if connection is None:
         raise SettingsError(f"there is no connection {name!r} in mend.yml; {_there_are(settings, name)}")
     known_sheet = sheet(connection.connector)
-    if connection.tunnel and known_sheet.driver in ("http", "s3", "dynamodb", "bigquery", "snowflake"):
+    if connection.tunnel and known_sheet.driver in NO_TUNNEL:
         raise SettingsError(f"{name}: a tunnel leads to databases only; HTTP connectors take proxy: http://host:port")
     _fits(name, known_sheet, connection)
     kept = _newer(settings, known_sheet, connection, _kept(name, team))

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.checks.target import NO_TUNNEL
 from bot.cli.importing.meanings import DATABASES, IMPLIED, log_of, names_of, tls_of, tunnel_of
 from bot.cli.importing.names import variable
 from bot.cli.importing.tables import tables_of
 from bot.cli.importing.values import fitted, flattened, printable
 from bot.platforms.base import Listed, Shown
 from flows.core.sheet import Sheet
-
-NO_TUNNEL = ("http", "s3", "dynamodb", "bigquery", "snowflake")
 
 
 @dataclass
