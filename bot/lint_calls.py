@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from flows.core.sheet import Sheet
+from flows.core.sheet import Probe, Sheet
 from flows.core.sheet_http import POSTED, HttpSpec
 
 Found = tuple[Sequence[str], str]
@@ -26,13 +26,18 @@ def calls(sheet: Sheet) -> Iterator[Found]:
     texts = [(["base_url"], http.base_url), (["identity"], http.identity), (["user"], http.user)]
     texts += [(["token_url"], http.token_url)]
     texts += [(["headers", name], text) for name, text in http.headers.items()]
-    texts += [(["resources", name, "path"], probe.path) for name, probe in http.resources.items()]
-    texts += [(["other", "path"], http.other.path)] if http.other else []
+    texts += [([*part, "path"], probe.path) for part, probe in _probes(http)]
     for part, text in texts:
         for name in re.findall(r"\{(\w+)\}", text):
             if name not in known and (part[0], name) != ("other", "resource"):
                 yield ["http", *part], f"{{{name}}} is no field of this sheet"
     yield from _posts(http, {field.name for field in sheet.fields if not field.secret})
+
+
+def _probes(http: HttpSpec) -> list[tuple[list[str], Probe]]:
+    """What is read of each resource, and of any other, with its place in the http part."""
+    known = [(["resources", name], probe) for name, probe in http.resources.items()]
+    return [*known, *([(["other"], http.other)] if http.other else [])]
 
 
 def _sending(http: HttpSpec, sheet: Sheet) -> Iterator[Found]:
@@ -45,21 +50,14 @@ def _sending(http: HttpSpec, sheet: Sheet) -> Iterator[Found]:
             yield ["http", "user"], f"{field.name} is a field: its value is {{{field.name}}}"
     if http.auth == "basic" and not http.user:
         yield ["http", "auth"], 'auth: basic needs user, such as "{email}"; where the secret is the user, key_as_user'
-    paths = [
-        (["identity"], http.identity),
-        *((["resources", name, "path"], one.path) for name, one in http.resources.items()),
-    ]
-    for part, path in [*paths, *([(["other", "path"], http.other.path)] if http.other else [])]:
+    for part, path in [(["identity"], http.identity), *(([*part, "path"], one.path) for part, one in _probes(http))]:
         if not path.startswith(("/", "{")):
             yield ["http", *part], f"{path} does not begin with /"
 
 
 def _posts(http: HttpSpec, known: set[str]) -> Iterator[Found]:
     """A posted text is JSON, in which a field is a whole string; braces within a longer one are a query's own."""
-    texts = [(["post"], http.post)]
-    texts += [(["resources", name, "post"], probe.post) for name, probe in http.resources.items()]
-    texts += [(["other", "post"], http.other.post)] if http.other else []
-    for part, text in texts:
+    for part, text in [(["post"], http.post), *(([*part, "post"], probe.post) for part, probe in _probes(http))]:
         whole = set(POSTED.findall(text))
         for name in sorted(set(re.findall(r"\{(\w+)\}", POSTED.sub("", text))) & known):
             yield ["http", *part], f'{{{name}}} is filled in only as a whole string: "{{{name}}}"'
