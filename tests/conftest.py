@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from bot.database import migrate, sqlalchemy_url
+from tests.fakes.oauth_provider import OAuthProvider
 from tests.faults.frame import RESULTS, Row, how, table
 from tests.servers import postgres
 from tests.talk import Talk, World
@@ -40,6 +41,12 @@ def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     """The demo's connections and a Mend that serves them. A module that needs other settings has a `world` of its own."""
     with World(database, Path(tmp_path_factory.mktemp("mend"))) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OAuthProvider]:
+    with OAuthProvider() as provider:
+        yield provider
 
 
 @pytest.fixture

@@ -20,12 +20,6 @@ from tests.web.oauth_visit import crm, everything
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[OAuthProvider]:
-    with OAuthProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
 def world(database: str, provider: OAuthProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     config = {"connections": {"crm": crm(provider)}, "oauth": {"hubspot": provider.registration()}}
     with World(database, Path(tmp_path_factory.mktemp("mend")), **config) as world:

@@ -41,12 +41,6 @@ class Fronts(World):
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[OAuthProvider]:
-    with OAuthProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
 def world(database: str, provider: OAuthProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = Path(tmp_path_factory.mktemp("fronts"))
     hooks = {"alert": {"secret": ALERTS, "channel": "C0DATA"}}

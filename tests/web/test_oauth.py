@@ -23,12 +23,6 @@ NAMES = ("crm", "known", "denied", "scopes", "down", "killed", "shared", "words"
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[OAuthProvider]:
-    with OAuthProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
 def world(database: str, provider: OAuthProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     connections = {name: crm(provider) for name in NAMES}
     config = {"connections": connections, "oauth": {"hubspot": provider.registration()}}

@@ -18,12 +18,6 @@ from tests.web.visitor import Visitor, confirm, links_of
 
 
 @pytest.fixture(scope="module")
-def provider() -> Iterator[OAuthProvider]:
-    with OAuthProvider() as provider:
-        yield provider
-
-
-@pytest.fixture(scope="module")
 def world(database: str, provider: OAuthProvider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     config = {
         "connections": {"crm": crm(provider), "other": crm(provider)},
