@@ -22,7 +22,7 @@ from bot.environment import Environment
 from bot.foreman import Foreman, unless
 from bot.own import use_own
 from bot.references import serve_references
-from bot.settings import Settings, SettingsError, data_dir, is_local, load
+from bot.settings import Settings, SettingsError, config_file, data_dir, is_local, load
 from bot.store import Store, at_work, ready
 from bot.usable import check, doubts, in_the_file, incomplete, misnamed
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("mend.app")
 ROLES = ("slack", "web", "worker")
 DEFAULT_PORT, NICE = 3000, 10
-# Each event asks several times, at once; an edited mend.yml is in use with the next.
-LOOK_SECONDS = 0.02
 
 
 class Fresh:
@@ -44,27 +42,28 @@ class Fresh:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         use_own(path)
+        self._file = config_file(path, os.environ)
+        self._seen = self._look()
         self.current = self._load()
-        self._stamp = self._mtime()
-        self._looked = time.monotonic()
 
     def _load(self) -> Settings:
         settings = load(self.path, os.environ)
         check(settings)
         return settings
 
-    def _mtime(self) -> float:
+    def _look(self) -> tuple[int, ...]:
+        """Which file it is, when it and its rights were changed, and its size: the clock of a file system may stand
+        for milliseconds. Nothing while it is not there or is empty, as it is for a moment while it is saved."""
         with contextlib.suppress(OSError):
-            return os.stat(self.current.source or "").st_mtime
-        return 0.0
+            now = os.stat(self._file)
+            return (now.st_ino, now.st_mtime_ns, now.st_ctime_ns, now.st_size) if now.st_size else ()
+        return ()
 
     def __call__(self) -> Settings:
-        if time.monotonic() < self._looked + LOOK_SECONDS:
-            return self.current
-        self._looked = time.monotonic()
-        stamp = self._mtime()
-        if stamp != self._stamp:
-            self._stamp = stamp
+        seen = self._look()
+        if seen and seen != self._seen:
+            # Noted before the file is read: what is written meanwhile is seen by the next who asks.
+            self._seen = seen
             try:
                 self.current = self._load()
             except SettingsError as error:

@@ -37,11 +37,49 @@ def test_what_nobody_could_use_ends_the_start_with_one_line(tmp_path: Path, said
 
 def test_an_edit_that_nobody_could_use_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     settings = Fresh(written(tmp_path, GOOD))
-    path = written(tmp_path, {"connections": {**GOOD["connections"], "shop": {"connector": "postgress"}}})
-    os.utime(path, (1, 1))
-    settings._looked = 0.0
+    written(tmp_path, {"connections": {**GOOD["connections"], "shop": {"connector": "postgress"}}})
     assert list(settings().connections) == ["warehouse"]
     assert "postgress" in caplog.text
+
+
+def test_an_edit_is_in_use_with_the_next_question_however_soon_it_comes(tmp_path: Path) -> None:
+    settings = Fresh(written(tmp_path, GOOD))
+    for number in range(50):
+        path = written(tmp_path, {"connections": {f"shop-{number}": {"connector": "postgres"}}})
+        os.utime(path, (1, 1))  # as on a file system whose clock has not moved on
+        assert list(settings().connections) == [f"shop-{number}"]
+
+
+def test_an_edit_with_wrong_rights_is_taken_when_they_are_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Fresh(path := written(tmp_path, GOOD))
+    written(tmp_path, {"connections": {"shop": {"connector": "postgres"}}})
+    with monkeypatch.context() as patched:  # root reads whatever the rights are
+        patched.setattr(Path, "read_text", refused)
+        assert list(settings().connections) == ["warehouse"]
+    assert "cannot be read" in caplog.text
+    path.chmod(0o600)
+    assert list(settings().connections) == ["shop"]
+
+
+def refused(*_: object, **__: object) -> str:
+    raise PermissionError(13, "Permission denied")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_file_that_is_empty_or_gone_while_it_is_saved_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = written(tmp_path, {**GOOD, "access": {"workspaces": ["T0LOCAL"]}})
+    settings = Fresh(path if named else None)
+    for away in (lambda: path.write_text(""), path.unlink):
+        away()
+        assert list(settings().connections) == ["warehouse"]
+        assert not settings().access.lets_in("T0OTHER")
+    written(tmp_path, {"connections": {"shop": {"connector": "postgres"}}})
+    assert list(settings().connections) == ["shop"]
 
 
 def test_an_alias_of_a_connector_is_one(tmp_path: Path) -> None:
