@@ -566,7 +566,8 @@ def test_a_sheet_is_printed_as_a_guide(mend: Mend) -> None:
     assert "`contacts` needs crm.objects.contacts.read" in said
     assert "Development > Legacy apps > your private app > Auth" in said
     surveys = mend("docs", "surveymonkey").out
-    assert "- developer.surveymonkey.com > My Apps" in surveys
+    assert "Where to sign in: https://developer.surveymonkey.com (EU: https://developer.eu.surveymonkey.com" in surveys
+    assert "- My Apps > your app > Settings > Credentials" in surveys
     assert "When it ends: the token does not" in surveys
     assert "Such as `gh/acme`." in mend("docs", "circleci").out
     assert "`leads` needs the role: View all leads" in mend("docs", "close").out
