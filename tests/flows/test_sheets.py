@@ -144,9 +144,14 @@ def test_it_is_said_whether_the_new_one_is_seen_again_and_the_old_one_goes_on(ke
     assert [one for one in every if one in guide] == list(said)
 
 
+def test_who_it_takes_is_not_said_twice() -> None:
+    assert "It takes" not in docs_of("square").split("## A new credential")[1]
+    assert "It takes a user whose profile" in docs_of("outreach").split("## A new credential")[1]
+
+
 def test_nobody_is_told_where_in_stitch_what_stitch_does_not_read() -> None:
     assert "In Stitch: app.stitchdata.com" in docs_of("zendesk")
-    assert '"In the pipeline" is the page of this connection there.\n' in docs_of("calendly")
+    assert '"In the pipeline" below is the page of this connection there.\n' in docs_of("calendly")
 
 
 def test_nobody_is_sent_to_make_what_the_provider_makes_no_more() -> None:
