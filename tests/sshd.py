@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.debian import missing, program
-from tests.servers import closed_port
+from tests.servers import free_port
 
 USER, PASSWORD = "mend-by-ssh", "s3cret-of-the-login"
 
@@ -84,7 +84,7 @@ class Sshd:
                 place.chmod(place.stat().st_mode | 0o011)
 
     def start(self) -> None:
-        self.port = self.port or closed_port()
+        self.port = self.port or free_port()
         given = {line.split()[0].lower() for line in self.options if line.strip()}
         usual = [
             f"Port {self.port}", "ListenAddress 127.0.0.1", f"HostKey {self.folder / 'host'}", "UsePAM no",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from bot.playground import LocalSlack, run_local_slack
 from bot.playground.blocks import problems
 from bot.playground.demo import Demo
 from bot.playground.state import BOT_USER
+from tests.servers import free_port
 
 ALICE, BOB, DANA, CHARLIE, GUEST = "U0ALICE", "U0BOB", "U0DANA", "U0CHARLIE", "U0GUEST"
 ENDED = ("resolved", "cancelled", "expired", "escalated")
@@ -221,12 +221,6 @@ def unsound(slack: LocalSlack) -> list[str]:
         elif call.method == "views.publish":
             found += problems(call.args["view"], "home")
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait(condition: Any, seconds: float = 60) -> Any:

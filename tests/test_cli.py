@@ -21,7 +21,7 @@ from bot import cli
 from flows.core.causes import CAUSES
 from messages import templates
 from tests.fakes.serve import serving
-from tests.servers import closed_port, listener
+from tests.servers import listener, refusing_port
 
 FINDING = {"step", "check", "verdict", "cause", "code", "alternatives", "evidence", "next", "took_ms"}
 KEYS = {
@@ -107,7 +107,7 @@ def api() -> Iterator[str]:
 
 
 def refused(name: str) -> str:
-    settings = f"{{host: 127.0.0.1, port: {closed_port()}, database: d, user: stitch}}"
+    settings = f"{{host: 127.0.0.1, port: {refusing_port()}, database: d, user: stitch}}"
     secret = 'secrets: {password: "${env:CLI_TEST_PASSWORD}"}'
     return f"  {name}:\n    connector: postgres\n    settings: {settings}\n    {secret}\n"
 
@@ -489,7 +489,7 @@ def test_a_users_own_sheets_and_words_lie_beside_the_configuration_and_win(
     (tmp_path / "etc" / "messages" / "causes").mkdir(parents=True)
     assert mend("new", "connector", "acme").code == 0
     sheet = tmp_path / "etc" / "connectors" / "acme.yaml"
-    own = sheet.read_text().replace("https://FILL IN: the host of the API", f"http://127.0.0.1:{closed_port()}")
+    own = sheet.read_text().replace("https://FILL IN: the host of the API", f"http://127.0.0.1:{refusing_port()}")
     sheet.write_text(own.replace("auth: bearer", "auth: bearer # here") + "aliases: [ac]\n")
     listed = mend("connectors").out
     assert "acme" in listed

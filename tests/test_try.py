@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.servers import closed_port
+from tests.servers import free_port
 
 
 def started(folder: Path, port: int) -> subprocess.Popen[str]:
@@ -48,7 +48,7 @@ def uses(folder: Path) -> list[str]:
 
 
 def test_the_page_is_ready_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
-    port = closed_port()
+    port = free_port()
     process = started(tmp_path, port)
     lines = iter(process.stdout or ())
     assert any("The local Slack is at" in line for line in lines)
@@ -62,7 +62,7 @@ def test_the_page_is_ready_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_the_database_is_made_is_no_error(tmp_path: Path) -> None:
-    process = started(tmp_path, closed_port())
+    process = started(tmp_path, free_port())
     assert "Starting the embedded database" in next(iter(process.stdout or ()))
     assert "Traceback" not in interrupted(process)
     assert process.returncode == 0
@@ -98,10 +98,10 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path, taken: int) -> None:
 
 
 def test_a_second_one_in_the_same_folder_leaves_the_first_as_it_is(tmp_path: Path) -> None:
-    first = started(tmp_path, closed_port())
+    first = started(tmp_path, free_port())
     assert any("Mend is ready" in line for line in iter(first.stdout or ()))
     before = (tmp_path / "mend.yml").read_text()
-    second = started(tmp_path, closed_port())
+    second = started(tmp_path, free_port())
     said = second.communicate(timeout=60)[0].splitlines()
     assert (second.returncode, len(said)) == (2, 1)
     assert f"another `mend try` runs in {tmp_path}" in said[0]
@@ -112,7 +112,7 @@ def test_a_second_one_in_the_same_folder_leaves_the_first_as_it_is(tmp_path: Pat
 
 def test_a_folder_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    process = started(tmp_path / "file", closed_port())
+    process = started(tmp_path / "file", free_port())
     said = process.communicate(timeout=120)[0].splitlines()
     assert process.returncode == 2
     assert len(said) == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bot.drivers.network import Trouble
 from bot.drivers.tls import Witness, handshake, shown
-from tests.servers import dripping, listener
+from tests.servers import dripping, in_time, listener
 
 
 def certificate(folder: Path, name: str, days: tuple[int, int]) -> Path:
@@ -92,8 +91,9 @@ def test_a_port_that_speaks_plain_http_is_told() -> None:
 
 
 def test_a_dripping_handshake_ends_within_the_limit() -> None:
-    with listener(dripping(b"\x16")) as port:
-        began = time.monotonic()
+    def given_up() -> None:
         with pytest.raises(Trouble):
             handshake("127.0.0.1", port, 1.0)
-    assert time.monotonic() - began < 1.5
+
+    with listener(dripping(b"\x16")) as port:
+        in_time(1.5, given_up)

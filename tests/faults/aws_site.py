@@ -16,7 +16,7 @@ from typing import Any
 import botocore.session
 
 from tests.faults.frame import Wire
-from tests.servers import closed_port
+from tests.servers import free_port
 
 READS = {
     "s3": [("s3:ListBucket", "arn:aws:s3:::acme-exports"), ("s3:GetObject", "arn:aws:s3:::acme-exports/*")],
@@ -131,7 +131,7 @@ class AwsSite:
 @contextlib.contextmanager
 def account(kind: str) -> Iterator[AwsSite]:
     """A process of its own: moto keeps its accounts in the process, and each site empties them."""
-    port = closed_port()
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -17,7 +17,7 @@ import pymysql
 from tests.debian import program
 from tests.faults.certificates import Authority
 from tests.faults.frame import Wire
-from tests.servers import closed_port
+from tests.servers import free_port
 
 USER, NAME, SECRET = "sti'tch", "'sti''tch'@'127.0.0.1'", "S3cret!\\"
 SCHEMA = (
@@ -46,7 +46,7 @@ class MariaSite:
     section, schema, watched = "mariadb", SCHEMA, GLOBALS
 
     def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder, self.port, self.line = folder, closed_port(), str(folder / "s")
+        self.folder, self.port, self.line = folder, free_port(), str(folder / "s")
         self.authority = Authority(folder / "ca")
         certificate, key = self.authority.issue("server", "127.0.0.1", "127.0.0.1")
         # A server that starts empties its folder for temporary tables; the default, /tmp, is the other servers' too.

@@ -21,7 +21,7 @@ from tests.debian import missing, program
 from tests.faults.frame import Fault, Wire, by_hand, prove, setting
 from tests.faults.postgres_site import NAME, ROLE, SECRET, PostgresSite, running
 from tests.postgres import Postgres
-from tests.servers import closed_port
+from tests.servers import free_port, refusing_port
 
 REASON = missing("pgbouncer", "pgbouncer")
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON or "-")
@@ -32,7 +32,7 @@ class PoolerSite(PostgresSite):
     """The connection leads to the pooler; `run` is its console for RELOAD, else the server behind."""
 
     def __init__(self, server: Postgres, folder: Path) -> None:
-        self.folder, self.pool = folder, closed_port()
+        self.folder, self.pool = folder, free_port()
         self.fills = {"<server>": "127.0.0.1", "<port>": str(server.port)}
         self.process: subprocess.Popen[bytes] | None = None
         super().__init__(server)
@@ -125,7 +125,7 @@ def away(site: PoolerSite, **settings: str) -> None:
     site.stop()
     site.configure(**settings)
     path = site.folder / "pgbouncer.ini"
-    path.write_text(path.read_text().replace(f"port={site.server.port}", f"port={closed_port()}"))
+    path.write_text(path.read_text().replace(f"port={site.server.port}", f"port={refusing_port()}"))
     site.start()
 
 

@@ -18,7 +18,7 @@ import redis as client
 from tests.debian import missing, program
 from tests.faults.certificates import Authority
 from tests.faults.frame import Fault, Wire, both, prove, setting
-from tests.servers import closed_port, dripping, listener, refusing_port, silent
+from tests.servers import dripping, free_port, listener, refusing_port, silent
 
 SECRET, ADMIN = "Tr0ub4dor&3", "of-the-administrator"
 WRONG, DENIED, CONFIG, FAR, TLS = (
@@ -42,7 +42,7 @@ class RedisSite:
     types = {"password": SECRET}
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.plain, self.secure = folder, closed_port(), closed_port()
+        self.folder, self.plain, self.secure = folder, free_port(), free_port()
         self.authority = Authority(folder / "ca")
         ports = {"<port>": str(self.plain), "<port that speaks TLS>": str(self.secure)}
         self.fills = {**self.fills, **self.authority.fills, **ports}

@@ -18,7 +18,7 @@ from typing import Any
 from tests.debian import missing, program
 from tests.faults.certificates import Authority
 from tests.faults.frame import Wire
-from tests.servers import closed_port
+from tests.servers import free_port
 
 TOKEN = "a-token-of-the-shop"
 
@@ -72,7 +72,7 @@ class WebSite:
     types: dict[str, str] = {}
 
     def __init__(self, folder: Path) -> None:
-        self.authority, self.server, self.port = Authority(folder / "ca"), None, closed_port()
+        self.authority, self.server, self.port = Authority(folder / "ca"), None, free_port()
         self.folder, self.proxy = folder, Proxy(folder)
         places = {"<address>": self.fresh().settings["base_url"], "<port>": str(self.proxy.port)}
         self.fills = {**self.fills, **self.authority.fills, **places}
@@ -138,7 +138,7 @@ class Proxy:
     """tinyproxy with rules of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.port = folder, closed_port()
+        self.folder, self.port = folder, free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.rules: list[str] = []
 

@@ -17,7 +17,7 @@ import pytest
 from tests.debian import missing, program
 from tests.rotation.sources import OLD, PostgresSource
 from tests.rotation.test_rotate_postgres import kept
-from tests.servers import closed_port
+from tests.servers import free_port
 from tests.sshd import USER, Sshd, missing_sshd, sshd
 from tests.talk import BOB, World
 from tests.web.test_credentials import everything
@@ -44,7 +44,7 @@ def bastion() -> Iterator[Sshd]:
 def pooler(source: PostgresSource) -> Iterator[int]:
     """Its port. It knows the role's password by a file."""
     with folder_of_its_own() as folder:
-        port, who = closed_port(), source.server.server.system_user
+        port, who = free_port(), source.server.server.system_user
         lines = ["[databases]", f"postgres = host=127.0.0.1 port={source.server.port}", "[pgbouncer]",
                  "listen_addr = 127.0.0.1", f"listen_port = {port}", "auth_type = scram-sha-256",
                  f"auth_file = {folder / 'users'}", f"unix_socket_dir = {folder}", f"logfile = {folder / 'log'}"]  # fmt: skip
