@@ -14,8 +14,9 @@ endif
 try: .venv/.ready
 	$(BIN)/mend try --port $(PORT)
 
+# Tests start Mend hundreds of times: it is compiled once, not by each process anew, whatever the caller's shell says.
 test: .venv/.dev
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import psycopg
+
 from bot.checks.base import Target
 from bot.embedded import Embedded
 from flows.core.sheet import sheet as known
@@ -126,7 +128,13 @@ def postgres(name: str, data: str = "pg") -> Iterator[tuple[str, Path]]:
     folder.chmod(0o711)  # as root the server runs as another account and names its files by their path
     server = Embedded(folder / data)
     try:
-        yield server.start(), folder
+        url = server.start()
+        # What is killed in tests are processes, not the machine: no test needs the disk to be waited for.
+        with psycopg.connect(url, autocommit=True) as admin:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+                admin.execute(f"ALTER SYSTEM SET {name} = off".encode())
+            admin.execute("SELECT pg_reload_conf()")
+        yield url, folder
     finally:
         server.leave()
         shutil.rmtree(folder, ignore_errors=True)

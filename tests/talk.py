@@ -223,12 +223,13 @@ def unsound(slack: LocalSlack) -> list[str]:
     return found
 
 
-def wait(condition: Any, seconds: float = 60) -> Any:
+def wait(condition: Any, seconds: float = 60, every: float = 0.02) -> Any:
+    """What the condition gives, once it is something; `every` so many seconds it is asked."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.02)
+        time.sleep(every)
     raise AssertionError("it did not happen")
 
 

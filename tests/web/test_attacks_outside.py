@@ -343,7 +343,7 @@ def test_who_does_not_read_the_answers_does_not_keep_a_line(world: World) -> Non
     front, lines = psutil.Process(world.processes[0].pid), [unread(world.addresses[0]) for _ in range(30)]
     assert command(world, "status", "t.unread").status_code == 200
     ours = {peer.getsockname()[1] for peer in lines}
-    wait(lambda: not [c for c in front.net_connections() if c.raddr and c.raddr.port in ours], 100)
+    wait(lambda: not [c for c in front.net_connections() if c.raddr and c.raddr.port in ours], 100, every=0.5)
     for peer in lines:
         peer.close()
 
