@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 import yaml
@@ -49,7 +49,7 @@ class World:
         self.log = folder / "mend.log"
         self.addresses: list[str] = []
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Self:
         self.demo.start()
         self.slack.actions = self.demo.actions()
         self.server.start()

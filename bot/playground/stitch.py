@@ -57,6 +57,10 @@ class Stitch:
             self._thread = threading.Thread(target=self._work, name="demo-stitch", daemon=True)
             self._thread.start()
 
+    def due(self) -> None:
+        """The time of the schedule's next job has come."""
+        self._wanted.put("due")
+
     def stop(self) -> None:
         self._over.set()
         self._wanted.put("")

@@ -15,12 +15,12 @@ from playwright.sync_api import Browser, Error, Page, expect
 from tests.browser.chromium import PATIENT, WIDE
 from tests.browser.test_credentials_page import ask, confirm, link_of, phone, sound
 from tests.talk import World
-from tests.web.test_progress import slow_warehouse
+from tests.web.test_progress import SlowWorld, slow_warehouse
 
 
 @pytest.fixture(scope="module")
-def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with slow_warehouse(database, Path(tmp_path_factory.mktemp("slow")), 5, 40) as world:
+def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlowWorld]:
+    with slow_warehouse(database, Path(tmp_path_factory.mktemp("slow")), 40) as world:
         yield world
 
 
@@ -50,7 +50,7 @@ def same_words_as_the_thread(page: Page, world: World) -> None:
 
 
 def test_the_page_suits_everybody_while_it_looks_and_when_it_has_looked(
-    world: World, slack: Page, browser: Browser
+    world: SlowWorld, slack: Page, browser: Browser
 ) -> None:
     ask(slack, "slow")
     page = phone(browser, script=True).new_page()
@@ -61,11 +61,13 @@ def test_the_page_suits_everybody_while_it_looks_and_when_it_has_looked(
     confirm(slack, page)
     expect(page.get_by_label("Password")).to_be_visible(timeout=PATIENT)
     both(page, "form")
+    world.seconds = 5
     page.get_by_label("Password").fill("not the password")
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text(re.compile(r"[1-6] of 7 checks are done"), timeout=PATIENT)
     expect(page.locator("[aria-current=step]")).to_contain_text("Looking now:")
     both(page, "progress")
+    world.seconds = 0
     expect(page.get_by_text("refused the password for user stitch_warehouse").first).to_be_visible(timeout=PATIENT)
     both(page, "finding")
     expect(page.get_by_label("User")).to_be_in_viewport()

@@ -20,6 +20,7 @@ def world(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
 def waiting(world: World) -> Talk:
     """A case whose source is mended, with nothing left to prove but the job."""
     world.break_again("warehouse")
+    world.demo.stitch.due()
     wait(lambda: (ran := world.demo.stitch.extraction) and ran["discovery_description"])
     talk = world.start("warehouse")
     talk.until("regenerating_credentials")
@@ -43,7 +44,8 @@ def test_a_job_that_is_started_by_a_word_closes_the_case(waiting: Talk) -> None:
     assert "The pipeline's own next job succeeds" in waiting.until("resolved")["text"]
 
 
-def test_it_closes_by_itself_when_the_job_comes_and_the_question_is_over(waiting: Talk) -> None:
+def test_it_closes_by_itself_when_the_job_comes_and_the_question_is_over(world: World, waiting: Talk) -> None:
+    world.demo.stitch.due()
     waiting.until("resolved")
     waiting.press("mend_helpful")
     wait(lambda: waiting.question() is None)

@@ -57,7 +57,7 @@ def test_the_wait_that_slack_asks_for_is_kept_by_every_order(world: World, talk:
     for word in ("why", "status", "escalate"):
         talk.say(word)
     talk.until("escalating")
-    calls = wait(lambda: (c := world.slack.calls_of(method)[before:])[-1].status == 200 and len(c) > 1 and c)
+    calls = wait(lambda: len(c := world.slack.calls_of(method)[before:]) > 1 and c[-1].status == 200 and c)
     limited = next(n for n, call in enumerate(calls) if call.status == 429)
     assert calls[limited + 1].at - calls[limited].at >= 3
     once_and_in_order(world, talk)

@@ -38,7 +38,7 @@ def offered(world: World, name: str) -> Talk:
 
 def test_a_member_says_yes_and_carries_the_new_one_and_nobody_else_does(world: World, source: PostgresSource) -> None:
     talk = offered(world, "shop")
-    assert f"Who may say yes: <@{BOB}>, <!subteam^{TEAM}>." in talk.thread[-1]["text"]
+    talk.said(f"Who may say yes: <@{BOB}>, <!subteam^{TEAM}>.")
     talk.say("status", user=DANA)
     wait(lambda: sum("Led by" in text for text in talk.texts) > 1)
     assert asked(world) == []

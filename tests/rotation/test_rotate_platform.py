@@ -57,8 +57,7 @@ def test_stitch_gets_the_new_password_and_nobody_has_to_carry_it(
     talk.said("Stitch has the new one and accepted it")
     talk.said("Mend waits for Stitch's next job")
     side.ran(101)
-    talk.until("resolved")
-    assert "works again, and data flows" in talk.texts[-1]
+    assert "works again, and data flows" in talk.until("resolved")["text"]
     new = side.secrets[101]["password"]
     assert (source.opens({"password": new}), source.opens(source.given())) == (True, False)
     assert new not in everything(world)
