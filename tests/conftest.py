@@ -19,8 +19,20 @@ from tests.talk import Talk, World
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Half of the time a test waits for a server, a killed process or a limit, so there is room for half as many more."""
-    return max(2, 3 * (os.cpu_count() or 1) // 2)
+    """Most of its time a test waits for a server, a killed process or a limit, so there is room for twice as many."""
+    return 2 * (os.cpu_count() or 1)
+
+
+# Few tests that wait long, and a file is not shared among workers: begun last, they would keep one at work alone.
+FIRST = (
+    "rotation/test_killed.py", "web/test_attacks_outside.py", "rotation/test_killed_keys.py", "faults/test_mysql.py",
+    "browser/test_credentials_page.py", "test_watch_killed.py", "contract/test_silence.py", "contract/test_killing.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    place = {str(config.rootpath / "tests" / name): at for at, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(str(item.path), len(FIRST)))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -32,6 +33,8 @@ DOWN, WORKS, OPEN, QUIET, LOUD = (
     "good",
     "bad|unclear",
 )
+# A page that nobody has changed for a year is not believed.
+TODAY = datetime.now(UTC).isoformat()
 HTML = {"Content-Type": "text/html"}
 
 
@@ -49,7 +52,7 @@ def event(
 def body(
     status: dict[str, Any] = CALM, *incidents: Any, works: Any = (), parts: Any = (), **page: Any
 ) -> dict[str, Any]:
-    return {"page": {"id": "x", "name": "Acme", "updated_at": "2026-11-30T01:00:00Z", **page}, "status": status,
+    return {"page": {"id": "x", "name": "Acme", "updated_at": TODAY, **page}, "status": status,
             "components": list(parts), "incidents": list(incidents), "scheduled_maintenances": list(works)}  # fmt: skip
 
 
