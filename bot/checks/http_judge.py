@@ -54,7 +54,7 @@ SCHEMES = {"bearer": "bearer", "basic": "basic", "key_as_user": "basic", "oauth1
 def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = False) -> Ruling | None:
     """What is wrong by this answer; None when it is a plain success. `marker` replaces the sheet's `own_error`."""
     refused = answer.status in (401, 403)
-    if answer.without_credential and refused:
+    if answer.without_credential and (refused or answer.changed_method):
         alike = ("config.wrong_region",)
         return Ruling("bad", "config_error", "config.redirect_drops_authorization", alike)
     if answer.changed_method:

@@ -13,13 +13,15 @@ import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bot.drivers.http_lines import adapter
+from bot.drivers.http_text import decoded
 from bot.drivers.http_trouble import port, split, trouble_of
 from bot.drivers.network import Deadline, Trouble
+from bot.drivers.proxy import through_proxy
 
 # What is longer says nothing more; as JSON it may take fifty times its size.
 MAX_BODY = 262_144
@@ -28,10 +30,6 @@ MAX_HOPS = 5
 GATEWAY = re.compile(r"^gateway\.zs\w+\.net\b", re.I)
 # It warns of odd answers with a trace and the whole address, in which a key may stand.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
-# Other codecs of Python's take much time for hostile bytes.
-CHARSETS = re.compile(
-    r"charset=[\"']?(utf-?(?:8|16|32)(?:-?[lb]e)?|iso-8859-\d+|us-ascii|windows-125\d|shift_jis|gbk|euc-jp)\b", re.I
-)
 
 
 @dataclass(frozen=True)
@@ -204,6 +202,7 @@ class _Call:
             if not _same_place(first, split(self.url)):
                 headers = {k: v for k, v in headers.items() if k.lower() in ("accept", "user-agent")}
                 first = first._replace(netloc="")  # coming back does not bring the credential back
+                post = ""  # tokens and passwords are posted, too
             # https://www.rfc-editor.org/rfc/rfc9110#section-15.4: only 307 and 308 keep the method and the body.
             post = post if answer.status in (307, 308) else ""
         said = f"more than {MAX_HOPS} redirects, the last to {self.place}{urlsplit(self.url).path}"
@@ -223,7 +222,7 @@ class _Call:
             onward = response.headers.get("location", "") if response.is_redirect else ""
             data, truncated = _bounded(response.raw, self.deadline, self.place)
             lower = {k.lower(): v for k, v in response.headers.items()}
-            text, dropped = _text(data, lower.get("content-type", "")), first.netloc == ""
+            text, dropped = decoded(data, lower.get("content-type", "")), first.netloc == ""
             changed = bool(self.post) and not post
             return Answer(response.status_code, lower, text, self.url, hop, dropped, truncated, changed), onward
 
@@ -236,10 +235,12 @@ class _Call:
 
         session = Session()
         session.trust_env = False
-        if self.proxy:
+        socks = self.proxy if self.proxy and self.proxy.startswith("socks") else None
+        if self.proxy and not socks:
             session.proxies = {"http": self.proxy, "https": self.proxy}
+        opener = partial(through_proxy, socks, deadline=self.deadline) if socks else None
         for scheme in ("http://", "https://"):
-            session.mount(scheme, adapter(self.sockets, self.admit))
+            session.mount(scheme, adapter(self.sockets, self.admit, opener))
         return session
 
 
@@ -258,11 +259,6 @@ def _bounded(raw: Any, deadline: Deadline, place: str) -> tuple[bytes, bool]:
             words = f"{place}: the answer did not end within {deadline.seconds:g} s"
             raise Trouble("third_party_down", "availability.too_slow", words)
     return bytes(data), False
-
-
-def _text(data: bytes, content_type: str) -> str:
-    named = CHARSETS.search(content_type)
-    return data.decode(named[1] if named else json.detect_encoding(data), "replace").removeprefix("\ufeff")
 
 
 def _onward(url: str, location: str, first: SplitResult) -> str:

@@ -5,9 +5,11 @@ http.client takes early news for the answer itself, loses all headers behind an 
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +23,8 @@ NAMED = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(:.*)", re.S)
 LENGTH = re.compile(rb"(?im)^content-length:(?![ \t]*\d+[ \t]*(,[ \t]*\d+[ \t]*)*\r?$)")
 CHUNKED = re.compile(rb"(?im)^transfer-encoding:.*chunked")
 ENDS = (b"\r\n", b"\n", b"")
+# A line to a host and port.
+Opener = Callable[[str, int], socket.socket]
 
 
 class Response(http.client.HTTPResponse):
@@ -34,6 +38,13 @@ class Response(http.client.HTTPResponse):
         finally:
             if self.fp is not None:  # it is closed after a first line that is none of HTTP's
                 self.fp = plain
+
+    def _read_next_chunk_size(self) -> int:
+        """Of a size below nothing the standard library makes "all that comes", without limit. Raises ValueError."""
+        size = int(super()._read_next_chunk_size())  # type: ignore[misc]
+        if size < 0:
+            raise ValueError("a chunk of less than nothing")
+        return size
 
 
 class _Head:
@@ -83,8 +94,11 @@ class _Head:
         return [part for part in parts if part] + [line or b"\r\n"]
 
 
-def adapter(sockets: list[socket.socket], admit: Callable[[socket.socket], None]) -> Any:
-    """An adapter of requests that remembers its sockets, so that a call can be cut off from outside."""
+def adapter(sockets: list[socket.socket], admit: Callable[[socket.socket], None], opener: Opener | None = None) -> Any:
+    """An adapter of requests that remembers its sockets, so that a call can be cut off from outside.
+
+    `opener` makes its lines where they do not go straight to the server. Raises what that raises.
+    """
     from requests.adapters import HTTPAdapter
 
     class Noting(HTTPAdapter):
@@ -97,10 +111,15 @@ def adapter(sockets: list[socket.socket], admit: Callable[[socket.socket], None]
 
                 def _new_conn(self) -> Any:
                     # Before the TLS handshake, which may drip too; it takes the socket itself away from us.
-                    peer = _dialled(self)
+                    peer = opener(self._dns_host, self.port) if opener else _dialled(self)
                     admit(peer)
                     sockets.append(peer.dup())
                     return peer
+
+                def send(self, data: Any) -> None:
+                    # Who wants a certificate of ours says so after the handshake, and hangs up: then its word is there.
+                    with contextlib.suppress(ssl.SSLEOFError):
+                        super().send(data)
 
             pool.ConnectionCls = Connection
             return pool

@@ -116,5 +116,7 @@ def _socks(parts: SplitResult, host: str, port: int, deadline: Deadline) -> sock
         alike = ("network.refused", "dns.nxdomain", "network.timeout_filtered")
         code = "proxy.connect_denied" if denied else "proxy.connect_failed"
         raise Trouble("host_unreachable", code, f"the proxy {place}: {error}", () if denied else alike) from None
-    connected: socket.socket = peer
+    # As any other socket: what stands at its other end, and what a copy of it is, PySocks tells in ways of its own.
+    connected = socket.socket(fileno=peer.detach())
+    connected.settimeout(deadline.left())
     return connected

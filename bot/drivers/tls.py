@@ -156,7 +156,7 @@ def shown(host: str, port: int, timeout: float, *, opener: Opener | None = None)
 def _shake(context: ssl.SSLContext, host: str, opener: Opener, deadline: Deadline, keep: Keeper | None = None) -> bytes:
     """Moves the bytes itself: a socket's timeout starts anew with each byte that drips in."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    session = context.wrap_bio(incoming, outgoing, server_hostname=host.strip("[]"))
+    session = context.wrap_bio(incoming, outgoing, server_hostname=host.strip("[]").removesuffix("."))
     with opener(deadline) as peer:
         while True:
             wants_more = False
@@ -231,7 +231,7 @@ def tls_trouble(error: ssl.SSLError, host: str, port: int, deadline: Deadline) -
         code = VERIFY.get(number, "tls.unknown_ca")
         alike = ("tls.incomplete_chain", "tls.intercepting_proxy") if number in (19, 20) else ()
         return Trouble("tls_mismatch", code, evidence, alike)
-    if "EOF" in (error.reason or ""):
+    if isinstance(error, ssl.SSLEOFError) or "EOF" in (error.reason or ""):
         alike = ("tls.client_certificate_required", "tls.no_common_algorithm")
         return Trouble("host_unreachable", "network.reset", evidence, alike)
     code = REASONS.get(error.reason or "", "tls.no_common_algorithm")

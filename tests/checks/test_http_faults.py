@@ -47,6 +47,7 @@ EXPECTED: dict[str, str | tuple[str, str]] = {
     "speaks_ssh": "bad config.wrong_port_other_service",
     "stops_in_the_middle": "bad availability.response_truncated",
     "stops_in_a_chunk": "bad availability.response_truncated",
+    "endless_chunk_of_less_than_nothing": "bad availability.response_truncated",
     "chunks_without_numbers": "bad availability.response_truncated",
     "half_json": "unclear availability.response_truncated",
     "empty": "unclear availability.empty_response",

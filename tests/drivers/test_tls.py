@@ -97,3 +97,17 @@ def test_a_dripping_handshake_ends_within_the_limit() -> None:
 
     with listener(dripping(b"\x16")) as port:
         in_time(1.5, given_up)
+
+
+def test_a_name_with_the_dot_at_its_end_is_the_name_of_the_certificate(tmp_path: Path) -> None:
+    """Resolvers want the dot, certificates and servers the name: https://www.rfc-editor.org/rfc/rfc6066#section-3"""
+    file = certificate(tmp_path, "localhost", (-1, 9))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+
+    def talk(peer: socket.socket) -> None:
+        context.wrap_socket(peer, server_side=True)
+
+    with listener(talk) as port:
+        seen = handshake("localhost", port, 4, ca_file=str(file), name="localhost.")
+    assert seen.names == ["localhost"]

@@ -185,6 +185,12 @@ def stops_in_a_chunk(peer: socket.socket, request: bytes) -> None:
 
 
 @nasty
+def endless_chunk_of_less_than_nothing(peer: socket.socket, request: bytes) -> None:
+    peer.sendall(head("200 OK", "Content-Type: application/json", "Transfer-Encoding: chunked") + b"-1\r\n")
+    endless(peer, b"a" * 65536, 0)
+
+
+@nasty
 def chunks_without_numbers(peer: socket.socket, request: bytes) -> None:
     peer.sendall(head("200 OK", "Content-Type: application/json", "Transfer-Encoding: chunked") + b"zz\r\n{}\r\n")
 
