@@ -142,3 +142,16 @@ def test_after_a_429_no_call_goes_out_before_its_time(fresh: str) -> None:
         assert shown(slack) == ["a"]
 
     run(fresh, work)
+
+
+def test_a_message_that_slack_refused_once_can_be_posted_by_whoever_comes_next(fresh: str) -> None:
+    async def work(slack: LocalSlack, store: Store, box: Outbox) -> None:
+        slack.faults.refuse("chat.postMessage", "invalid_arguments")
+        async with box.slot() as slot:
+            await box.post(CASE, "plan", said("plan", "plan"), -1, slot)
+            await box.post(CASE, "m", said("m", "m"), -1, slot)
+        async with store.hot.connection():  # so that it comes over another one
+            await box.post(CASE, "plan", said("plan", "plan"), -1)
+        assert shown(slack) == ["m", "plan"]
+
+    run(fresh, work)

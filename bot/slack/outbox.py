@@ -111,6 +111,7 @@ class Outbox:
             if refusal.error == "ratelimited":  # Slack did not take it: the next try need not look for it
                 await self.store.hot.one(FORGET, {"key": key}, slot.connection)
             again_or_drop(refusal)
+            await self._unlock(slot)  # or whoever posts it later is kept out by us
 
     async def _post(self, case: Case, key: str, payload: dict[str, Any], since: float | None, slot: Slot) -> None:
         ts = None if since is None else await self.sender.find(case.team, case.channel, case.thread, key, since)
