@@ -66,10 +66,20 @@ OURS = "SELECT 1 FROM procrastinate_jobs WHERE id = %(job)s AND status = 'doing'
 FINISH = """
 DELETE FROM procrastinate_jobs WHERE id = %(job)s AND status = 'doing' AND worker_id = %(worker)s
 """
-RETRY = """
-SELECT procrastinate_retry_job_v2(%(job)s::bigint, now() + make_interval(secs => %(seconds)s::float), NULL, NULL, NULL)
+# Only while it is ours: of a job that was taken over somebody else says whether it failed.
+_OURS = """
+WITH mine AS MATERIALIZED (
+    SELECT id FROM procrastinate_jobs
+    WHERE id = %(job)s AND status = 'doing' AND worker_id = %(worker)s::bigint FOR UPDATE
+)
 """
-FAIL = "SELECT procrastinate_finish_job_v1(%(job)s::bigint, 'failed', false)"
+RETRY = (
+    _OURS
+    + """
+SELECT procrastinate_retry_job_v2(id, now() + make_interval(secs => %(seconds)s::float), NULL, NULL, NULL) FROM mine
+"""
+)
+FAIL = _OURS + "SELECT procrastinate_finish_job_v1(id, 'failed', false) FROM mine"  # noqa: S608 - of ours
 # Whether anything is due: a timer, an edit, an old credential, a link that ran out, the job of a dead worker.
 DUE = """
 SELECT EXISTS (SELECT 1 FROM cases WHERE due_at <= %(now)s) OR EXISTS (SELECT 1 FROM messages WHERE due_at <= %(now)s)
@@ -86,12 +96,7 @@ SELECT EXISTS (SELECT 1 FROM cases WHERE due_at <= %(now)s) OR EXISTS (SELECT 1 
 """
 # All that one event does, or nothing: it counts only while its job is still ours and the case as it was read. The
 # first order is handed to us at once when nothing else is to be said before it, with the promise of its message.
-_MINE = """
-WITH mine AS MATERIALIZED (
-    SELECT id FROM procrastinate_jobs
-    WHERE id = %(job)s AND status = 'doing' AND worker_id = %(worker)s::bigint FOR UPDATE
-),
-"""
+_MINE = _OURS.rstrip() + ",\n"
 _NEW = """
 kept AS (
     INSERT INTO cases (id, team, channel, thread, owner, state, connection, due_at, changed_at, body)

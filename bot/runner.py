@@ -8,13 +8,11 @@ because its end was not written down.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from psycopg.errors import UniqueViolation
 
 from bot.engine import Known
@@ -150,7 +148,8 @@ class Runner:
 
     async def _again(self, job: Job, error: Exception) -> None:
         seconds = self.patience(error, job.attempts)
-        with contextlib.suppress(psycopg.errors.RaiseException):  # it is not there any more: its workspace has left
-            await self.hot.one(
-                FAIL if seconds is None else RETRY, {"job": job.id, **({} if seconds is None else {"seconds": seconds})}
-            )
+        mine = {"job": job.id, "worker": self.worker}
+        if seconds is None:
+            await self.hot.one(FAIL, mine)
+        else:
+            await self.hot.one(RETRY, {**mine, "seconds": seconds})

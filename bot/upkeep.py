@@ -68,12 +68,13 @@ async def forget_team(connection: AsyncConnection, team: str) -> None:
 
 async def _forget_credentials(connection: AsyncConnection, team: str, begun: list[str]) -> None:
     """All but what the rotations that are under way still need, and the one copy there is of what one has made."""
+    # Links first: who puts a credential into use holds its link, and in the vault waits for whoever was there before.
+    await connection.execute(links.delete().where(links.c.team == team))
     made = sa.select(rotations.c.id).where(rotations.c.team == team, rotations.c.id.not_in(begun))
     for statement in left_behind(team, made):
         await connection.execute(statement)
     needed = sa.or_(sa.func.split_part(secrets.c.batch, ":", 1).in_(begun), secrets.c.version == LEFT)
     await connection.execute(secrets.delete().where(secrets.c.team == team, sa.not_(needed)))
-    await connection.execute(links.delete().where(links.c.team == team))
     # Those that were under way go a day after they have ended, with what they put aside.
     await connection.execute(rotations.delete().where(rotations.c.team == team, sa.not_(LEFT_ONES)))
 

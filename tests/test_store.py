@@ -181,7 +181,7 @@ def test_an_event_whose_job_was_taken_over_from_a_slow_worker_moves_its_case_onc
         slow, other = [await queue.register_worker() for _ in range(2)]
         await engine.receive(store, None, "c1", Event("opened", "k1", 1.0, "U1", data=OPENED))
         first, args = await _fetched(store, slow)
-        await store.hot.one(hot.RETRY, {"job": first.job, "seconds": -1.0})
+        await store.hot.one(hot.RETRY, {"job": first.job, "worker": slow, "seconds": -1.0})
         second, _ = await _fetched(store, other)
         for taken in (second, first):
             await engine.handle(store, "c1", args["event"], Settings(), reader=False, taken=taken)

@@ -1,0 +1,132 @@
+"""What comes in the middle of something else: a workspace leaves, a worker is taken for dead, a store is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from bot import hot, upkeep
+from bot.effects import Hands
+from bot.mending import Mending
+from bot.repairs.form import Form, form_of
+from bot.repairs.links import links
+from bot.runner import Job, Runner
+from bot.settings import VAULTS, Settings
+from bot.slack.sender import Sender
+from bot.store import Store
+from bot.vault import Vault, open_vault
+from bot.worker import patience
+from tests.rows import keep
+
+# Longer than anything here takes, for what would otherwise wait for ever.
+LONG = 20.0
+ROW = {"id": "c1", "team": "T1", "channel": "C1", "thread": "1.0", "owner": "U1", "state": "regenerating_credentials",
+       "connection": "shop", "due_at": None, "changed_at": 1.0, "due": "", "waiting": True}  # fmt: skip
+LINK = {"id": "l" * 64, "kind": "update_credentials", "team": "T1", "case_id": "c1", "connection": "shop",
+        "person": "U1", "state": "trying", "batch": "typed", "expires_at": 9e9}  # fmt: skip
+
+
+@pytest.fixture
+def vault(fresh: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
+    from bot.cipher import make_key
+
+    monkeypatch.setenv("MEND_SECRET_KEY", make_key())
+    yield (made := open_vault(fresh))
+    VAULTS.clear()
+    made.engine.dispose()
+
+
+def shop(password: str = "${file:pw}") -> Settings:
+    made = {"connector": "postgres", "settings": {"host": "127.0.0.1", "port": 1, "user": "stitch"},
+            "secrets": {"password": password}}  # fmt: skip
+    return Settings.model_validate({"connections": {"shop": made}, "check_timeout": 1})
+
+
+def run(url: str, settings: Settings, work: Callable[[Store, Hands], Awaitable[Any]]) -> Any:
+    async def token_of(team: str) -> str:
+        return "xoxb-never-used"
+
+    async def go() -> Any:
+        store = Store(url)
+        await store.open()
+        try:
+            return await work(store, Hands(store, Sender(token_of, "http://127.0.0.1:1/"), lambda: settings))
+        finally:
+            await store.close()
+
+    return asyncio.run(go())
+
+
+async def typed(store: Store, vault: Vault) -> tuple[Form, Any]:
+    """Somebody has typed a new password for a case that waits for it."""
+    vault.put("shop.password", "old", "U1", team="T1", connection="shop")
+    vault.add("typed", {"shop.password": "new"}, "U1", team="T1", connection="shop")
+    await keep(store, ROW)
+    async with store.transaction() as connection:
+        await connection.execute(links.insert().values(**LINK))
+        link = (await connection.execute(sa.select(links))).one()
+    form = form_of(shop(), "shop")
+    assert form is not None
+    return form, link
+
+
+def test_a_workspace_that_leaves_while_its_credentials_are_kept_holds_nobody_up(
+    fresh: str, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(store: Store, hands: Hands) -> None:
+        form, link = await typed(store, vault)
+        loop, sending, leaving = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        def send(*_: object) -> dict[str, str]:
+            loop.call_soon_threadsafe(sending.set)
+            leaving.wait(LONG)
+            return {"sent": "", "problem": ""}
+
+        async def leave() -> None:
+            await sending.wait()
+            async with store.transaction() as connection:
+                loop.call_later(0.5, leaving.set)  # by then it waits for what the other one holds
+                await upkeep.forget_team(connection, "T1")
+
+        monkeypatch.setattr(Mending, "_hand_on", send)
+        async with asyncio.timeout(LONG):
+            await asyncio.gather(hands.mending._keep(form, link, {"state": "good"}), leave())
+        assert vault.listed() == []
+
+    run(fresh, shop(), work)
+
+
+async def taken(store: Store, worker: int) -> int:
+    row = await store.hot.one(hot.FETCH, {"worker": worker})
+    assert row is not None
+    return int(row[0])
+
+
+@pytest.mark.parametrize("attempts", [0, 1000])  # tried again later, or given up
+def test_a_worker_that_was_taken_for_dead_does_not_give_away_what_another_is_doing(fresh: str, attempts: int) -> None:
+    async def fails(job: Job) -> bool:
+        raise RuntimeError("Slack did not answer in the end")
+
+    async def work(store: Store, hands: Hands) -> None:
+        async with store.transaction() as connection:
+            await store.defer(connection, "flush", "say:c1", key="m")
+        slow, other = [(await store.hot.one(hot.JOIN, {}) or (0,))[0] for _ in range(2)]
+        job = await taken(store, slow)
+        queue = await store.queue()
+        await store.hot.one("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 h' WHERE id = %(w)s",
+                            {"w": slow})  # fmt: skip
+        for one in await queue.get_stalled_jobs(seconds_since_heartbeat=60):
+            await queue.retry_job(one)
+        assert await taken(store, other) == job
+        runner = Runner(store, patience, slow)
+        runner.tasks["flush"] = fails
+        await runner.do(Job(job, "flush", {}, attempts))
+        row = await store.hot.one("SELECT status::text, worker_id FROM procrastinate_jobs WHERE id = %(j)s", {"j": job})
+        assert row == ("doing", other)
+
+    run(fresh, Settings(), work)
