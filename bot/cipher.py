@@ -70,6 +70,8 @@ def write_keys(keys: list[str], *, fresh: bool = False) -> None:
     part = file.with_name(f".{file.name}.{os.getpid()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as out:
         out.write(",".join(keys))
+        out.flush()
+        os.fsync(out.fileno())  # the database is on the disk before the next key, and what it holds needs this one
     if fresh:
         with contextlib.suppress(FileExistsError):
             file.hardlink_to(part)

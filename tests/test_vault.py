@@ -15,6 +15,7 @@ import pytest
 
 from bot import cipher
 from bot.checks.target import target_for
+from bot.cli.vault import rotate_key
 from bot.database import migrate
 from bot.references import serve_references
 from bot.settings import VAULTS, Connection, Keeping, Settings, SettingsError, resolve
@@ -166,6 +167,46 @@ def test_a_vault_that_is_down_leaves_the_references_of_the_file(vault: Vault, tm
     assert target_for(warehouse(tmp_path), "warehouse").secrets["password"] == "old"
     with pytest.raises(SettingsError, match="the vault's database does not answer"):
         resolve("${vault:crm}", {}, tmp_path)
+
+
+@pytest.fixture
+def own_key(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
+    """A vault whose key is in a file of Mend's own, as beside the embedded database."""
+    monkeypatch.delenv("MEND_SECRET_KEY", raising=False)
+    monkeypatch.setenv("MEND_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr("bot.cli.vault.database_url", lambda: database)
+    cipher.write_keys([cipher.make_key()])
+    migrate(database)
+    yield (made := Vault(database))
+    made.forget(name="crm")
+    made.engine.dispose()
+
+
+def test_a_renewal_that_was_broken_off_again_and_again_loses_no_key(
+    own_key: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_key.put("crm", CANARY, "U0BOB")
+    for _ in range(3):
+        with monkeypatch.context() as patched:
+            patched.setattr(Vault, "renew", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                rotate_key()
+        assert own_key.read("crm") == CANARY
+    assert rotate_key() == 0
+    assert (own_key.read("crm"), len(cipher.keys())) == (CANARY, 2)
+
+
+def interrupted(_: Vault) -> int:
+    raise KeyboardInterrupt
+
+
+def test_keys_are_on_the_disk_before_they_take_the_place_of_others(
+    own_key: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safe = set[int]()
+    monkeypatch.setattr(os, "fsync", lambda number: safe.add(os.fstat(number).st_ino))
+    cipher.write_keys([cipher.make_key()])
+    assert (tmp_path / "secret.key").stat().st_ino in safe
 
 
 @pytest.mark.parametrize("given", ["hunter2-hunter2", "AAAA", ","])

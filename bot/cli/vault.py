@@ -71,9 +71,13 @@ def rotate_key() -> int:
         return 0
     if not can_keep():
         raise SettingsError(NO_KEY)
-    # The last key stays: what a running process is just writing was made with it.
-    write_keys([make_key(), *keys()[:1]])
-    print(f"{vault.renew()} texts are encrypted with a new key in {key_file()}")
+    with vault.alone("keys"):
+        newest, *older = make_key(), *keys()
+        write_keys([newest, *older])  # all of them: an earlier renewal may not have come to its end
+        count = vault.renew()
+        # The last key stays: what a running process is just writing was made with it.
+        write_keys([newest, *older[:1]])
+    print(f"{count} texts are encrypted with a new key in {key_file()}")
     return 0
 
 
