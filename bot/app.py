@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -20,11 +19,11 @@ from bot.cipher import NO_KEY, can_keep
 from bot.database import alone, database_url, migrate, own_folder
 from bot.environment import Environment
 from bot.foreman import Foreman, unless
-from bot.own import use_own
+from bot.fresh import Fresh
 from bot.references import serve_references
-from bot.settings import Settings, SettingsError, config_file, data_dir, is_local, load
+from bot.settings import SettingsError, data_dir, is_local
 from bot.store import Store, at_work, ready
-from bot.usable import check, doubts, in_the_file, incomplete, misnamed
+from bot.usable import doubts, in_the_file, incomplete, misnamed
 
 if TYPE_CHECKING:
     from starlette.routing import Route
@@ -34,41 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("mend.app")
 ROLES = ("slack", "web", "worker")
 DEFAULT_PORT, NICE = 3000, 10
-
-
-class Fresh:
-    """The settings, read again when mend.yml changes; a broken edit keeps the last good ones."""
-
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        use_own(path)
-        self._file = config_file(path, os.environ)
-        self._seen = self._look()
-        self.current = self._load()
-
-    def _load(self) -> Settings:
-        settings = load(self.path, os.environ)
-        check(settings)
-        return settings
-
-    def _look(self) -> tuple[int, ...]:
-        """Which file it is, when it and its rights were changed, and its size: the clock of a file system may stand
-        for milliseconds. Nothing while it is not there or is empty, as it is for a moment while it is saved."""
-        with contextlib.suppress(OSError):
-            now = os.stat(self._file)
-            return (now.st_ino, now.st_mtime_ns, now.st_ctime_ns, now.st_size) if now.st_size else ()
-        return ()
-
-    def __call__(self) -> Settings:
-        seen = self._look()
-        if seen and seen != self._seen:
-            # Noted before the file is read: what is written meanwhile is seen by the next who asks.
-            self._seen = seen
-            try:
-                self.current = self._load()
-            except SettingsError as error:
-                log.error("mend.yml was changed and is not used: %s", error)
-        return self.current
 
 
 def serve(

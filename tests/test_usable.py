@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from bot.app import Fresh
+from bot import fresh
+from bot.fresh import Fresh
 from bot.settings import Settings, SettingsError
 from bot.usable import doubts, misnamed
 
 GOOD: dict[str, Any] = {"connections": {"warehouse": {"connector": "postgres"}}}
+CLOSED: dict[str, Any] = {**GOOD, "access": {"workspaces": ["T0LOCAL"]}}
 
 
 def written(folder: Path, said: dict[str, Any]) -> Path:
@@ -80,6 +85,83 @@ def test_a_file_that_is_empty_or_gone_while_it_is_saved_takes_nothing_away(
         assert not settings().access.lets_in("T0OTHER")
     written(tmp_path, {"connections": {"shop": {"connector": "postgres"}}})
     assert list(settings().connections) == ["shop"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("away", [lambda path: path.write_text(""), Path.unlink])
+def test_a_file_that_is_emptied_or_moved_away_while_it_is_read_takes_nothing_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: Callable[[Path], object], named: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path, real = written(tmp_path, CLOSED), fresh.load
+    settings = Fresh(path if named else None)
+
+    def just_then(*given: Any) -> Any:
+        away(path)
+        return real(*given)
+
+    path.chmod(0o600)
+    with monkeypatch.context() as patched:
+        patched.setattr(fresh, "load", just_then)
+        assert list(settings().connections) == ["warehouse"]
+    assert not settings().access.lets_in("T0OTHER")
+    written(tmp_path, {**CLOSED, "connections": {"shop": {"connector": "postgres"}}})
+    assert list(settings().connections) == ["shop"]
+
+
+def test_who_is_shut_out_stays_so_while_the_file_is_written_bit_by_bit(tmp_path: Path) -> None:
+    settings = Fresh(
+        path := written(tmp_path, {**CLOSED, "access": {"workspaces": ["T0LOCAL"], "channels": ["C0DATA"]}})
+    )
+    with path.open("w") as out:
+        out.write(yaml.safe_dump({"connections": {"shop": {"connector": "postgres"}}}))
+        out.flush()
+        assert (settings().access.lets_in("T0OTHER"), settings().access.channels) == (False, ["C0DATA"])
+        out.write(yaml.safe_dump({"access": {"workspaces": ["T0LOCAL", "T0THIRD"]}}))
+        out.flush()
+        assert settings().access.channels == ["C0DATA"]
+        out.write("  channels: [C0OTHER]\n")
+    assert (list(settings().connections), settings().access.channels) == (["shop"], ["C0OTHER"])
+    assert [settings().access.lets_in(team) for team in ("T0OTHER", "T0THIRD")] == [False, True]
+
+
+@pytest.mark.parametrize("clock", ["the file's", "ours"])
+def test_a_limit_that_is_lifted_is_lifted_when_the_file_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    settings = Fresh(written(tmp_path, CLOSED))
+    path = written(tmp_path, GOOD)
+    assert not settings().access.lets_in("T0OTHER")
+    if clock == "ours":  # that of the file system is ahead, say
+        os.utime(path, (9e9, 9e9))
+        assert not settings().access.lets_in("T0OTHER")
+        now = fresh.time.monotonic()
+        monkeypatch.setattr(fresh.time, "monotonic", lambda: now + fresh.STILL)
+    else:
+        os.utime(path, (1, 1))
+    assert settings().access.lets_in("T0OTHER")
+
+
+def test_who_asks_while_another_thread_reads_an_edit_gets_that_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, real = Fresh(written(tmp_path, GOOD)), fresh.load
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Any:
+        reading.set()
+        go_on.wait(20)
+        return real(*given)
+
+    monkeypatch.setattr(fresh, "load", slow)
+    written(tmp_path, CLOSED)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(settings)
+        assert reading.wait(20)
+        second = pool.submit(settings)
+        wait([second], 0.3)  # as long as it would take to answer with what was
+        go_on.set()
+        assert not any(asked.result(20).access.lets_in("T0OTHER") for asked in (first, second))
 
 
 def test_an_alias_of_a_connector_is_one(tmp_path: Path) -> None:
