@@ -36,7 +36,8 @@ def retry_after(target: Target, answer: Answer, *, limited: bool = False) -> str
         given += [("", _told(spec(target).reset_said, answer))]
         given += [(name, answer.headers.get(name, "")) for name in (*_windows(target, answer), *RESETS)]
         given += [("ratelimit", text) for text in END.findall(",".join(windows))]
-    times = (time for name, text in given if (time := _plausible(name, text)) is not None)
+    now = time.time() - skew(answer)  # a moment is one of their clock
+    times = (seconds for name, text in given if (seconds := _plausible(name, text, now)) is not None)
     return next((str(max(round(seconds), 1)) for seconds in times), "")
 
 
@@ -45,11 +46,12 @@ def _windows(target: Target, answer: Answer) -> list[str]:
     names = spec(target).reset_header
     known = [name.lower() for name in ([names] if isinstance(names, str) else names)]
     used_up = [name for name in known if answer.headers.get(name.replace("reset", "remaining"), "").strip() == "0"]
-    return sorted(used_up or known, key=lambda name: -(_plausible(name, answer.headers.get(name, "")) or 0))
+    now = time.time() - skew(answer)
+    return sorted(used_up or known, key=lambda name: -(_plausible(name, answer.headers.get(name, ""), now) or 0))
 
 
-def _plausible(name: str, text: str) -> float | None:
-    seconds = _seconds(TWICE.sub(r"\1", text.strip()[:60]))
+def _plausible(name: str, text: str, now: float) -> float | None:
+    seconds = _seconds(TWICE.sub(r"\1", text.strip()[:60]), now)
     if seconds is not None and name.endswith("-ms"):
         seconds /= 1000
     return seconds if seconds is not None and seconds <= LONGEST else None
@@ -70,8 +72,7 @@ def _told(how: ResetSaid | None, answer: Answer) -> str:
     return f"{latest:.3f}" if 0 < latest <= LONGEST else ""
 
 
-def _seconds(text: str) -> float | None:
-    now = time.time()
+def _seconds(text: str, now: float) -> float | None:
     if re.fullmatch(r"\d{1,14}(\.\d{1,6})?", text):
         number = float(text)
         return number / 1000 - now if number > 1e12 else number - now if number > 1e9 else number

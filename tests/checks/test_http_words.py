@@ -288,3 +288,13 @@ def test_a_redirect_that_turns_a_post_into_a_get_is_told() -> None:
 
     assert moved(302).code == "config.redirect_changes_method"
     assert moved(308).code == "auth.credential_not_sent"  # asked as it should be; it answers everybody
+
+
+@pytest.mark.parametrize("hours", [-2, 2])
+def test_a_moment_is_one_of_the_clock_that_told_it(hours: int) -> None:
+    there = datetime.now(UTC) + timedelta(hours=hours)
+    end, date = there + timedelta(seconds=100), format_datetime(there, usegmt=True)
+    one = target("http://127.0.0.1")
+    for said in (format_datetime(end, usegmt=True), str(int(end.timestamp())), str(int(end.timestamp() * 1000))):
+        told = retry_after(one, answer(429, date=date, retry_after=said))
+        assert 95 <= int(told) <= 101
