@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.checks.run import Seen
 from bot.checks.target import target_for
-from bot.checks.text import evidence
+from bot.checks.text import retold
 from bot.engine import receive
 from bot.platforms.base import Keeper, PlatformError
 from bot.platforms.deliver import lives_there, place_of
@@ -191,7 +191,7 @@ class Mending:
             looked = "itself" if isinstance(place.platform, Keeper) else "job"
             return {"sent": place.platform.name, "problem": "", "looked": looked}
         target = target_for(self.settings(), form.name, link.team, trial=_typed(form, link))
-        said = evidence(target, seen.said)
+        said = retold(target, seen.said)
         return {"sent": place.platform.name, "problem": "", "looked": seen.state, "said": said}
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from bot.checks.base import Target
 from bot.checks.run import run_step
 from bot.checks.target import target_for
-from bot.checks.text import evidence
-from bot.log import IN_URL
+from bot.checks.text import retold
 from bot.platforms.base import Job, LastCheck, PlatformError
 from bot.platforms.deliver import proving_place_of, source_of
 from bot.settings import Settings
@@ -20,11 +18,6 @@ from flows.core.finding import Finding
 LOGIN, RIGHTS = "credentials_accepted", "permissions_sufficient"
 # How long one look waits for a check of the platform that is under way.
 PATIENCE = 20.0
-# An error of a job may hold a whole answer of the source with its headers, and secrets that are not ours to know.
-SECRET = re.compile(
-    r"(?i)((?:authorization|cookie|passw(?:or)?d|secret|token|api[-_]?key)[\w-]*[\"']*\s*[:=]\s*[\"']?)"
-    r"((?:bearer|basic)\s+)?[^\s,;}&\"']+"
-)
 
 
 def seen_there(settings: Settings, name: str, team: str, step: str) -> list[Finding]:
@@ -52,7 +45,7 @@ def _login(settings: Settings, name: str, target: Target) -> Finding:
             seen = place.platform.last_check(place.source)
     except PlatformError as error:
         return Finding("verify_credentials", LOGIN, "unclear", evidence=str(error)[:300])
-    return _judged(seen, place.platform.name, target.connector, evidence(target, seen.said))
+    return _judged(seen, place.platform.name, target.connector, retold(target, seen.said))
 
 
 def _judged(seen: LastCheck, platform: str, connector: str, said: str) -> Finding:
@@ -89,7 +82,7 @@ def _ran(ran: Job, platform: str, target: Target, since: float, opened: float) -
     facts |= {at: str(moment) for at, moment in (("ended", ran.ended), ("next_at", ran.next_at)) if moment}
     if ran.state == "good" and ran.ended >= since:
         return Finding(jobs.STEP, jobs.CHECK, "good", evidence=f"{platform}'s job {ran.id} succeeded", facts=facts)
-    said = evidence(target, IN_URL.sub(r"\1***@", SECRET.sub(r"\1***", ran.said)))
+    said = retold(target, ran.said)
     if ran.state == "bad" and ran.started >= (since or opened):
         cause = explain(said, target.connector)
         return Finding(jobs.STEP, jobs.CHECK, "bad", cause.cause, cause.code, evidence=said, facts=facts)

@@ -16,6 +16,7 @@ import yaml
 from bot.platforms.base import PlatformError
 from bot.platforms.deliver import lives_there, place_of, source_of
 from bot.platforms.stitch import Stitch
+from bot.platforms.witness import seen_there
 from bot.settings import load
 from tests.fakes.stitch_connect import TOKEN, StitchConnect, stitch
 
@@ -161,3 +162,21 @@ def test_a_connection_that_the_platform_does_not_run_is_not_looked_for(side: Sti
     known = load(config(tmp_path, side, platform_source=False), {})
     assert (source_of(known, "shop"), place_of(known, "shop"), lives_there(known, "shop")) == (None, None, False)
     assert side.got == []
+
+
+def test_secrets_that_stitch_alone_knows_are_in_nothing_that_it_says_of_its_check(
+    side: StitchConnect, tmp_path: Path
+) -> None:
+    side.checks[101]["discovery_error_message"] = (
+        'FATAL: password authentication failed for user "stitch" at postgresql://stitch:c4n4ry-url@db/shop, '
+        "headers {'Authorization': 'Bearer c4n4ry-bearer'}, api_key=c4n4ry-key"
+    )
+    file = tmp_path / "mend.yml"
+    file.write_text(
+        f"connections: {{shop: {{connector: postgres, settings: {{host: db, user: stitch}}}}}}\n"
+        f"platform: {{kind: stitch, token: {TOKEN}, base_url: '{side.url}'}}\n"
+    )
+    (found,) = seen_there(load(file, {}), "shop", "", "verify_credentials")
+    assert (found.verdict, found.cause) == ("bad", "invalid_credentials")
+    assert "password authentication failed" in found.evidence
+    assert "c4n4ry" not in repr(found)

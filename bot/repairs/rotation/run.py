@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.checks.run import run_all, run_step
 from bot.checks.target import given, target_for
-from bot.checks.text import evidence
+from bot.checks.text import retold
 from bot.drivers.network import Trouble
 from bot.platforms.base import LastCheck, PlatformError
 from bot.platforms.deliver import lives_there, pipeline_of, place_of, proving_place_of
@@ -224,7 +224,7 @@ class Run:
         return self._by_person(f"it has the new one and its own check fails: {self._evidence(seen.said)}")
 
     def _evidence(self, said: str) -> str:
-        return evidence(target_for(self.settings, self.name, self.team, trial=self._kept(self.row.id)), said)
+        return retold(target_for(self.settings, self.name, self.team, trial=self._kept(self.row.id)), said)
 
     def revoke(self) -> Facts:
         """The old one ends."""
