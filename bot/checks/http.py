@@ -131,6 +131,12 @@ def _clocked(words: str, ruling: Ruling, answer: Answer) -> tuple[str, Ruling]:
 
 def _proven(target: Target, path: str, answer: Answer, control: Answer | None, equal: bool) -> Finding:
     """A success counts when the same call without the credential gets another answer."""
+    if control is None or control.status == 429 or control.status >= 500:
+        # A limit, an outage, or a refusal of this provider's own: the next call with the credential tells.
+        second = ask(target, path, post=spec(target).post)
+        if later := judge(target, second, identity=True) or _without_mark(target, second):
+            words = f"{said(target, second)}, after HTTP {answer.status} to the same call"
+            return found(LOGIN, target, words, replace(later, verdict="unclear"), second)
     if control and not equal and control.status < 300:
         again = _control(target, path)
         equal = again is not None and volatile(answer, control, again)
@@ -138,7 +144,7 @@ def _proven(target: Target, path: str, answer: Answer, control: Answer | None, e
         words = f"{path} answers the same without the credential, so it proves nothing"
         return found(LOGIN, target, words, Ruling("unclear", "unclassified", "auth.credential_not_sent"))
     other = "another answer" if control and control.status == answer.status else control and control.status
-    compared = f", and {other} without the credential" if control else "; not compared with a call without it"
+    compared = f", and {other or 'no answer'} without the credential"
     ending = lifetime(target, answer)
     words = f"HTTP {answer.status} from {path}{compared}{until(ending)}"
     return found(LOGIN, target, words, **_account(target, answer), **ending)

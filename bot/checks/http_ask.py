@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, quote_plus, urlencode, urlsplit
 
 from bot.checks.base import Target
 from bot.checks.http_words import spoken_by, words_of
@@ -21,6 +22,8 @@ from flows.core.sheet import Field, HttpSpec
 from flows.core.sheet_http import POSTED
 
 FIELD = re.compile(r"\{(\w+)\}")
+# What JSON may escape and need not.
+ESCAPED = re.compile(r"\\/|\\u00([2-7][0-9a-fA-F])")
 
 
 def spec(target: Target) -> HttpSpec:
@@ -95,13 +98,18 @@ def base_url(target: Target) -> str:
     """Where the API begins, without a slash at the end. `base_url` in the settings wins. Raises Trouble."""
     if given := str(target.settings.get("base_url") or ""):
         return given.rstrip("/")
-    for name in re.findall(FIELD, spec(target).base_url):
+    return address(spec(target).base_url, target).rstrip("/")
+
+
+def address(text: str, target: Target) -> str:
+    """As `fill`, for where a credential goes: what stands in it is of the form that its field has. Raises Trouble."""
+    for name in re.findall(FIELD, text):
         field, said = _field(target, name), written(target, name)
         if field and field.pattern and said and not re.fullmatch(field.pattern, said, re.I):
             raise Trouble(
                 "config_error", "config.malformed_url", f"{name} is {said}, not of the form of {field.example}"
             )
-    return fill(spec(target).base_url, target).rstrip("/")
+    return fill(text, target)
 
 
 def kind_of_auth(target: Target) -> str:
@@ -210,7 +218,7 @@ def exchange(target: Target) -> Answer:
         form = {"grant_type": "client_credentials", "client_id": _user(target), "client_secret": secret(target)}
         form.update({"scope": spec(target).token_scope} if spec(target).token_scope else {})
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        target.memo["exchanged"] = _call(target, fill(spec(target).token_url, target), kind, urlencode(form), None)
+        target.memo["exchanged"] = _call(target, address(spec(target).token_url, target), kind, urlencode(form), None)
     answer: Answer = target.memo["exchanged"]
     return answer
 
@@ -233,9 +241,11 @@ def _token(answer: Answer) -> str:
 
 
 def clean(target: Target, text: str) -> str:
-    """Evidence: one line, at most 500 characters, no secret in any of the forms in which it was sent."""
+    """Evidence: one line, at most 500 characters, no secret in any of the forms in which it was sent or is echoed."""
+    # PHP escapes each slash in JSON, .NET each plus.
+    text = ESCAPED.sub(lambda found: "/" if found[0] == "\\/" else chr(int(found[1], 16)), text)
     for given in sorted((v for v in target.secrets.values() if v), key=len, reverse=True):
-        for form in (quote(given), quote(given, safe=""), base64.b64encode(given.encode()).decode()):
+        for form in _forms(given):
             text = text.replace(form, "***") if len(form) > 2 else text
     with contextlib.suppress(Trouble):
         if "exchanged" in target.memo:
@@ -243,6 +253,13 @@ def clean(target: Target, text: str) -> str:
         for sent in _auth(target, secret(target))[0].values():
             text = text.replace(sent.rpartition(" ")[2] or "\0", "***")
     return evidence(target, text)
+
+
+def _forms(given: str) -> Iterator[str]:
+    """How a text stands in an address, in JSON and in a page."""
+    for one in (quote(given), quote(given, safe=""), quote_plus(given)):
+        yield from (one, re.sub("%..", lambda found: found[0].lower(), one))
+    yield from (base64.b64encode(given.encode()).decode(), json.dumps(given)[1:-1], html.escape(given))
 
 
 def place(target: Target) -> dict[str, str]:

@@ -7,7 +7,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.checks.base import Target, check, finding
+from bot.drivers.http_trouble import NO_ADDRESS
 from bot.drivers.network import Deadline, Trouble, addresses, connect, is_address, is_private, peek, reached
+from bot.drivers.proxy import PROXY
 from bot.drivers.starttls import STARTTLS, ask_tls
 from flows.core.finding import Finding
 
@@ -83,6 +85,8 @@ def name_resolves(target: Target) -> Finding:
 
 def _malformed(target: Target) -> str:
     """What cannot be an address in what was written as one, or nothing."""
+    if target.proxy and not target.tunnel and (wrong := _no_proxy(target.proxy)):
+        return wrong
     if target.sheet.driver in BY_ADDRESS:
         return _no_url(_address(target))
     host, port = str(target.settings.get("host") or ""), str(target.settings.get("port") or "")
@@ -105,13 +109,22 @@ def _no_url(address: str) -> str:
     try:
         parts = urlsplit(address)
         port = parts.port
-    except ValueError as error:
-        return f"this is not an address: {error}"
+    except ValueError:
+        return NO_ADDRESS
     if parts.scheme not in ("http", "https"):
         return "the address begins with neither https:// nor http://"
     if not parts.hostname or port == 0:
         return "the address names no server"
     return ""
+
+
+def _no_proxy(proxy: str) -> str:
+    try:
+        parts = urlsplit(proxy)
+        known = parts.hostname and parts.port != 0 and (parts.scheme in PROXY_PORTS or parts.scheme.startswith("socks"))
+    except ValueError:
+        return f"the proxy: {NO_ADDRESS}"
+    return "" if known else PROXY
 
 
 def kept_line(target: Target) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.checks.base import Target
-from bot.checks.http_ask import fill
+from bot.checks.http_ask import address
 from bot.drivers.oauth import Client
 from bot.settings import App, Connection, Settings, resolve
 from bot.vault import Entry, opened
@@ -77,7 +77,7 @@ def client_of(settings: Settings, known: Sheet, connection: Connection, app: App
     return Client(
         resolve(app.client_id, os.environ, settings.folder),
         resolve(app.client_secret, os.environ, settings.folder),
-        app.token_url or fill(known.oauth.token_url, where),
+        app.token_url or address(known.oauth.token_url, where),
         known.oauth.client_auth,
         max(settings.check_timeout, 10.0),
         proxy,

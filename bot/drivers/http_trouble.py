@@ -9,6 +9,11 @@ from urllib.parse import SplitResult, urlsplit
 from bot.drivers.network import Deadline, Trouble
 
 PORTS = {"http": 80, "https": 443}
+# Python's own words repeat the part that it takes for a port: it may be one of a password.
+NO_ADDRESS = (
+    "this is not an address: behind the host stands a port from 1 to 65535 or none, an IPv6 address stands in [ ], and "
+    "/ ? # @ in a user or password are written %2F %3F %23 %40"
+)
 # How a server that expects TLS ends a plain request.
 NO_HTTP = ("network.reset", "availability.empty_response", "config.wrong_port_other_service")
 BEHIND_PROXY = ("network.timeout_filtered", "network.refused", "dns.nxdomain")
@@ -51,8 +56,8 @@ def split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         port(parts)
-    except ValueError as error:
-        raise Trouble("config_error", "config.malformed_url", f"this is not an address: {error}") from None
+    except ValueError:
+        raise Trouble("config_error", "config.malformed_url", NO_ADDRESS) from None
     if parts.scheme not in PORTS or not parts.hostname:
         raise Trouble("config_error", "config.malformed_url", "an address begins with https:// and a host name")
     return parts

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from bot.drivers.network import Deadline, Trouble, connect, os_trouble
 
 PORTS = {"http": 80, "https": 443}
+PROXY = "proxy must be an address such as http://proxy.example.com:3128 or socks5://proxy.example.com:1080"
 # The far side's failures have no status of their own; proxies use these for "I could not get there".
 FAR_SIDE = (500, 502, 503, 504)
 
@@ -20,8 +21,7 @@ def through_proxy(proxy: str, host: str, port: int, deadline: Deadline) -> socke
     if parts.scheme.startswith("socks"):
         return _socks(parts, host, port, deadline)
     if parts.scheme != "http" or not parts.hostname:
-        words = "proxy must be an address such as http://proxy.example.com:3128 or socks5://proxy.example.com:1080"
-        raise Trouble("config_error", "config.malformed_url", words)
+        raise Trouble("config_error", "config.malformed_url", PROXY)
     place = f"{parts.hostname}:{parts.port or PORTS['http']}"
     peer = _reach(parts, place, PORTS["http"], deadline)
     try:

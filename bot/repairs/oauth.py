@@ -18,7 +18,7 @@ from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from bot.checks.base import Target
-from bot.checks.http_ask import fill
+from bot.checks.http_ask import address
 from bot.checks.oauth import GRANT, Grant, app_of, client_of, filled, granted
 from bot.checks.run import Seen
 from bot.drivers.network import Trouble
@@ -60,7 +60,7 @@ class Provider:
 
     def _filled(self, text: str) -> str:
         connection = self.form.connection
-        return fill(text, Target(self.form.name, connection.connector, self.form.known, connection.settings))
+        return address(text, Target(self.form.name, connection.connector, self.form.known, connection.settings))
 
     @property
     def origin(self) -> str:

@@ -1,16 +1,24 @@
-"""Where a credential goes, and what is shown of it."""
+"""Where a credential goes, what is shown of it, and what proves that it is good."""
 
 from __future__ import annotations
 
+import html
+import json
+import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from bot.checks.base import Target
 from bot.checks.http import verify_credentials
+from bot.checks.oauth import app_of, client_of
+from bot.checks.run import run_all
 from bot.drivers.http import get
+from bot.drivers.network import Trouble
+from bot.settings import load
 from flows.core.finding import Finding
 from flows.core.sheet import sheet
 from tests.checks.test_http_odd import Authority, encrypted
@@ -93,3 +101,105 @@ def test_a_server_that_wants_a_certificate_of_ours_is_heard_though_it_hangs_up(t
     with encrypted(known(raw(good())), wants) as url:
         said = {verify_credentials(crm(url, ca_file=str(authority.root))).code for _ in range(20)}
     assert said == {"tls.client_certificate_required"}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"munchkin_id": name} for name in ("evil.example/", "x@evil.example/", "evil.example#", "evil.example?")],
+    ids=lambda settings: settings["munchkin_id"],
+)
+def test_what_stands_in_the_host_of_a_token_endpoint_leads_nowhere_else(settings: dict[str, str]) -> None:
+    one = Target(
+        "marketo", "marketo", sheet("marketo"), {**settings, "client_id": "a"}, {"client_secret": KEY}, timeout=2
+    )
+    found = verify_credentials(one)
+    assert (found.verdict, found.code) == ("bad", "config.malformed_url")
+    assert settings["munchkin_id"] in found.evidence
+
+
+def test_a_shop_that_is_none_gets_no_code(tmp_path: Path) -> None:
+    for shop in ("evil.example/", "x@evil.example/", "acme.myshopify.com/"):
+        text = f"connections:\n  shop:\n    connector: shopify\n    settings: {{shop: '{shop}'}}\n"
+        file = tmp_path / "mend.yml"
+        file.write_text(f"{text}oauth:\n  shopify: {{client_id: a, client_secret: b}}\n")
+        settings = load(file, {})
+        connection, known_sheet = settings.connections["shop"], sheet("shopify")
+        app = app_of(settings, known_sheet, connection)
+        assert app
+        with pytest.raises(Trouble) as caught:
+            client_of(settings, known_sheet, connection, app)
+        assert caught.value.code == "config.malformed_url"
+
+
+ECHOED = 'AbC/dEf+gh"ij&kl=='
+ECHOES = {
+    "JSON": json.dumps({"you_sent": ECHOED}),
+    "JSON of PHP": json.dumps({"you_sent": ECHOED}).replace("/", "\\/"),
+    "JSON of .NET": json.dumps({"you_sent": ECHOED}).replace("+", "\\u002B").replace('\\"', "\\u0022"),
+    "XML": f"<?xml version='1.0'?><error>{html.escape(ECHOED)}</error>",
+    "an address": quote(ECHOED, safe=""),
+    "an address in small letters": re.sub("%..", lambda found: found[0].lower(), quote(ECHOED, safe="")),
+}
+
+
+@pytest.mark.parametrize("way", ECHOES)
+def test_a_key_is_not_shown_however_it_is_echoed(way: str) -> None:
+    with serving(lambda path, headers: (401, {"Content-Type": "application/json"}, ECHOES[way])) as url:
+        found = verify_credentials(crm(url, ECHOED))
+    assert "***" in found.evidence
+    assert "AbC" not in found.evidence
+    assert "gh" not in found.evidence
+
+
+@pytest.mark.parametrize("address", ["http://bob:p4ss/word@127.0.0.1:9", "http://bob:p4ss#word@127.0.0.1:9"])
+def test_half_a_password_is_not_taken_for_a_port_and_shown(address: str) -> None:
+    for one in (crm(address), crm("https://127.0.0.1:9", proxy=address)):
+        first, *_ = (f for f in run_all(one) if f.verdict not in ("skipped", "good"))
+        assert (first.verdict, first.code) == ("bad", "config.malformed_url")
+        assert "p4ss" not in repr(first)
+
+
+@pytest.mark.parametrize("proxy", ["proxy.example.com:3128", "bob:p4ssword@proxy.example.com:3128", "ftp://127.0.0.1"])
+def test_a_proxy_that_is_no_address_is_told_as_such(proxy: str) -> None:
+    first, *_ = (f for f in run_all(crm("https://127.0.0.1:9", proxy=proxy)) if f.verdict not in ("skipped", "good"))
+    assert (first.verdict, first.code) == ("bad", "config.malformed_url")
+    assert "http://proxy.example.com:3128" in first.evidence
+    assert "p4ss" not in repr(first)
+
+
+def turns(*signed: Reply, control: Reply) -> Callable[[str, Mapping[str, str]], Reply]:
+    """One answer after another to who shows the key; the last one stays."""
+    left = list(signed)
+
+    def answers(path: str, headers: Mapping[str, str]) -> Reply:
+        if KEY not in headers.get("authorization", ""):
+            return control
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    return answers
+
+
+GOOD: Reply = (200, {}, {"id": 7})
+
+
+@pytest.mark.parametrize(
+    ("control", "then", "code"),
+    [
+        ((429, {}, {"error": "slow down"}), (429, {"Retry-After": "3"}, {"error": "slow down"}), "limit.rate_limited"),
+        ((503, {}, {"error": "sorry"}), (503, {}, {"error": "sorry"}), "availability.provider_error"),
+        ((502, {}, ""), (502, {}, ""), "availability.bad_gateway"),
+    ],
+)
+def test_a_limit_or_outage_that_meets_the_call_without_a_key_proves_no_key(
+    control: Reply, then: Reply, code: str
+) -> None:
+    with serving(turns(GOOD, then, control=control)) as url:
+        found = verify_credentials(crm(url))
+    assert (found.verdict, found.code) == ("unclear", code)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_key_that_is_answered_again_where_nobody_else_is_is_good(status: int) -> None:
+    with serving(turns(GOOD, control=(status, {}, {"error": "no"}))) as url:
+        found = verify_credentials(crm(url))
+    assert (found.verdict, found.evidence) == ("good", f"HTTP 200 from /me, and {status} without the credential")
