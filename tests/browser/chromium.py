@@ -35,7 +35,10 @@ def page_of(
     page = context.new_page()
     page.set_default_timeout(90_000)
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console",
+        lambda message: wrong.append(f"{message.text} {message.location}") if message.type == "error" else None,
+    )
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(url)
     yield page
