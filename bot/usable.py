@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from bot.desks.registry import kinds
 from bot.settings import SECRET_OF_TUNNEL, Connection, Settings, SettingsError, public_url
 from bot.settings_parts import REFERENCE, is_group, is_person
-from flows.core.sheet import SheetError, sheet, sheets
+from flows.core.sheet import Field, SheetError, sheet, sheets
 
 # Settings that every sheet of a driver has, beside its own fields.
 COMMON = ("ca_file", "connect_timeout", "resources", "ssl_cert", "ssl_key", "ssl_root_cert", "status_url", "timeout")
@@ -82,7 +82,7 @@ def incomplete(settings: Settings, names: Iterable[str]) -> Iterator[str]:
         if connection is None:
             continue
         meant = {near for _, near in _mistyped(connection)}
-        for field in sheet(connection.connector).fields:
+        for field in _fields(connection):
             needed = field.required and not field.secret and not field.default and field.name not in meant
             if needed and not any(connection.settings.get(one) for one in (field.name, *field.also)):
                 yield f"{name}.settings.{field.name} is missing: {field.help.split('. ')[0].rstrip('.')}"
@@ -96,12 +96,20 @@ def misnamed(settings: Settings, names: Iterable[str]) -> Iterator[str]:
             yield f"{name}.{place} is not read: did you mean {near}?"
 
 
+def _fields(connection: Connection) -> tuple[Field, ...]:
+    """None for a connector that is not there, which is told where its connection is looked at."""
+    try:
+        return sheet(connection.connector).fields
+    except SheetError:
+        return ()
+
+
 def _mistyped(connection: Connection) -> Iterator[tuple[str, str]]:
     """The places of names that nothing reads, as settings.prot, each with the name that is near."""
-    fields = sheet(connection.connector).fields
+    fields = _fields(connection)
     known = {*COMMON, *(one for field in fields for one in (field.name, *field.also))}
     for part, given in (("settings", connection.settings), ("secrets", connection.secrets)):
         for one in given:
-            near = difflib.get_close_matches(one, sorted(known), 1, 0.7) if one not in known else []
+            near = difflib.get_close_matches(one, sorted(known), 1, 0.7) if fields and one not in known else []
             if near:
                 yield f"{part}.{one}", near[0]

@@ -433,6 +433,18 @@ def test_doctor_says_what_to_register_with_a_provider(mend: Mend, monkeypatch: p
     assert "hubspott has no authorization that Mend knows" in mend("doctor").out
 
 
+def test_a_connector_that_is_not_there_keeps_nobody_else_from_being_looked_at(mend: Mend, api: str) -> None:
+    configured(api, "  odd: {connector: postgrse, settings: {host: db}}\n")
+    ran = mend("check", "--all", "--json")
+    assert ran.code == 1
+    assert {one["connection"]: one["verdict"] for one in ran.json} == {"crm": "good", "odd": "bad"}
+    assert "there is no connector 'postgrse': did you mean postgres?" in ran.json[1]["summary"]
+    told = mend("check", "--all")
+    assert (told.code, "1 good, 1 bad of 2" in told.out) == (1, True)
+    explained = mend("diagnose", "permission denied for table orders", "--json")
+    assert (explained.code, explained.json["cause"]) == (1, "missing_privilege")
+
+
 def test_doctor_names_every_connection_that_cannot_be_used(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://127.0.0.1:1/mend")
     missing = refused("a").replace("CLI_TEST_PASSWORD", "NEVER_SET")

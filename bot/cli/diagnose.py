@@ -15,7 +15,7 @@ from bot.slack.commands import connection_of
 from bot.views import connection_view, sheet_view
 from flows.core.causes import CAUSES
 from flows.core.explain import Diagnosis, explain
-from flows.core.sheet import sheet, sheets
+from flows.core.sheet import SheetError, sheet, sheets
 
 # Of a log that is piped in, the beginning and the end are kept.
 HEAD, TAIL = 100_000, 800_000
@@ -52,10 +52,20 @@ def diagnose(text: str, connector: str | None, as_json: bool) -> int:
 def _settings() -> Settings:
     """What is configured, if it can be read: a text is explained without it too."""
     try:
-        return load(None, os.environ)
+        found = load(None, os.environ)
     except SettingsError as error:
         print(f"mend: explained without mend.yml: {hide(error)}", file=sys.stderr)
         return Settings()
+    there = {name: one for name, one in found.connections.items() if _is_known(one.connector)}
+    return found.model_copy(update={"connections": there})
+
+
+def _is_known(connector: str) -> bool:
+    try:
+        return bool(sheet(connector))
+    except SheetError as error:
+        print(f"mend: {hide(error)}", file=sys.stderr)
+        return False
 
 
 def _answer(found: Diagnosis, settings: Settings | None = None, name: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.cli.text import clean
 from bot.settings import Settings
+from flows.core.sheet import SheetError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -172,7 +173,11 @@ def _who(settings: Settings, r: Result, **instead: str) -> str:
     from bot.views import connection_view
     from messages import render
 
-    return str(render.who(top, {**connection_view(settings, r["connection"]), **instead}))
+    try:
+        view = connection_view(settings, r["connection"])
+    except SheetError:  # there is no such connector
+        view = {}
+    return str(render.who(top, {**view, **instead}))
 
 
 def _table(settings: Settings, results: Sequence[Result], of: int) -> None:
