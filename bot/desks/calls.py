@@ -16,6 +16,7 @@ import requests
 from requests.auth import AuthBase
 
 from bot.desks.base import DeskError
+from bot.drivers.calls import call, json_in
 from bot.drivers.http import agent
 
 LIMIT = 15
@@ -41,14 +42,14 @@ def ask(who: str, method: str, url: str, headers: Mapping[str, str], **more: Any
     """One call; no redirect is followed, so no token goes anywhere else."""
     headers = {"User-Agent": agent(), **headers}
     try:
-        return requests.request(method, url, headers=headers, timeout=LIMIT, allow_redirects=False, **more)
+        return call(method, url, LIMIT, headers=headers, **more)
     except requests.RequestException as error:
         raise DeskError("down", f"{who} does not answer ({type(error).__name__})") from None
 
 
 def json_of(who: str, answer: requests.Response, check: str) -> Any:
     try:
-        return answer.json()
+        return json_in(answer)
     except ValueError:
         raise DeskError("down", f"{who} did not answer in JSON: check {check}") from None
 

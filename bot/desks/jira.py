@@ -25,6 +25,7 @@ import requests
 from bot.desks.base import Address, DeskError, Ticket
 from bot.desks.calls import MARK, Bearer, alone, ask, json_of, wait_of
 from bot.desks.markdown import Block, blocks, spans, thread_of
+from bot.drivers.calls import json_in
 
 KEYS = ("site", "project", "issue_type", "email", "token", "base_url")
 KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
@@ -184,7 +185,7 @@ class JiraDesk:
 def _fields(answer: requests.Response) -> list[str]:
     """The names of the fields that it complains of; its sentences may repeat what was sent."""
     try:
-        errors = answer.json().get("errors")
+        errors = json_in(answer).get("errors")
     except (ValueError, AttributeError):
         return []
     return [name for name in errors if re.fullmatch(r"\w{1,40}", name)] if isinstance(errors, dict) else []

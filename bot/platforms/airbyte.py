@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from bot.platforms.api import Refused, answered, only
+from bot.platforms.api import Refused, answered, only, rows
 from bot.platforms.base import Job, JobState, LastCheck, Listed, Paused, PlatformError, Shown, Source, Stream, moment
 from bot.platforms.nested import hidden, lacking, nested
 
@@ -79,10 +79,10 @@ class Airbyte:
         place = quote(source, safe="")
         known = self._ask("GET", f"/connections/{place}")
         paused: Paused = PAUSED.get(str(known.get("status")), "")
-        jobs = self._ask("GET", f"/jobs?connectionId={place}&jobType=sync&orderBy=createdAt%7CDESC&limit=1").get("data")
-        if not jobs:
+        jobs = self._ask("GET", f"/jobs?connectionId={place}&jobType=sync&orderBy=createdAt%7CDESC&limit=1")
+        if not (ran := next(iter(rows(jobs.get("data"))), None)):
             return Job("", "none", paused=paused)
-        ran, said = jobs[0], ""
+        said = ""
         state = STATES.get(str(ran.get("status")), "none")
         if state == "bad":
             said = f"the job {ran.get('jobId')} was {ran['status']}; its log is in Airbyte, its API does not tell why"
@@ -121,8 +121,8 @@ def _pages(ask: _Ask, what: str) -> list[dict[str, Any]]:
     """Every connection or source that the application may see."""
     found: list[dict[str, Any]] = []
     for page in range(PAGES):
-        part = ask("GET", f"/{what}?limit={PER_PAGE}&offset={page * PER_PAGE}").get("data") or []
-        found += [one for one in part if isinstance(one, dict)]
+        part = rows(ask("GET", f"/{what}?limit={PER_PAGE}&offset={page * PER_PAGE}").get("data"))
+        found += part
         if len(part) < PER_PAGE:
             break
     return found

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import requests
 
+from bot.drivers.calls import call, json_in
 from bot.drivers.http import agent
 from bot.platforms.base import Kind, PlatformError
 
@@ -28,11 +29,11 @@ def ask(
     """Status and JSON of an answer; no JSON is None. A redirect is not followed: it would take the token along."""
     headers = {"User-Agent": agent(), **headers}
     try:
-        answer = requests.request(method, url, headers=headers, timeout=limit, allow_redirects=False, **more)
+        answer = call(method, url, limit, headers=headers, **more)
     except requests.RequestException as error:
         raise PlatformError("down", f"{platform} does not answer ({type(error).__name__})") from None
     try:
-        return answer.status_code, answer.json()
+        return answer.status_code, json_in(answer)
     except ValueError:
         return answer.status_code, None
 
@@ -47,6 +48,11 @@ def answered(platform: str, method: str, url: str, headers: Mapping[str, str], *
         raise no_json(platform)
     what = " ".join(str(said.get("message") or said.get("detail") or said.get("title") or f"HTTP {status}").split())
     raise refused(platform, status, what[:120], token=status in (401, 403))
+
+
+def rows(many: Any) -> list[dict[str, Any]]:
+    """The objects of a list, whatever else came in its place."""
+    return [one for one in many if isinstance(one, dict)] if isinstance(many, list) else []
 
 
 def no_json(platform: str) -> PlatformError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from bot.platforms.api import Refused, answered, only
+from bot.platforms.api import Refused, answered, no_json, only, rows
 from bot.platforms.base import Job, LastCheck, Listed, PlatformError, Shown, Source, Stream, moment
 from bot.platforms.nested import hidden, lacking, nested
 
@@ -40,6 +40,8 @@ class Fivetran:
                 raise
             listed = self._pages(f"schema={quote(wanted, safe='')}&limit=100")
             known = only(self.name, wanted, [one for one in listed if _schema(one) == wanted])
+        if not known.get("id"):
+            raise no_json(self.name)
         return _listed(known)
 
     def sources(self) -> list[Listed]:
@@ -117,7 +119,7 @@ class Fivetran:
         cursor = ""
         for _ in range(PAGES):
             part = self._call("GET", f"/v1/connections?{query}{cursor}")
-            found += [one for one in part.get("items") or [] if isinstance(one, dict) and one.get("id")]
+            found += [one for one in rows(part.get("items")) if one.get("id")]
             if not part.get("next_cursor"):
                 break
             cursor = f"&cursor={quote(str(part['next_cursor']), safe='')}"
