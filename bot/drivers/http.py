@@ -17,6 +17,7 @@ from functools import cache, cached_property, partial
 from typing import Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from bot.drivers.authorities import authorities
 from bot.drivers.http_lines import adapter
 from bot.drivers.http_text import decoded
 from bot.drivers.http_trouble import port, split, trouble_of
@@ -153,7 +154,7 @@ class _Call:
         redirects: bool,
     ) -> None:  # fmt: skip
         self.url, self.headers, self.deadline, self.post, self.redirects = url, headers, deadline, post, redirects
-        self.proxy, self.verify = proxy, ca_file or True
+        self.proxy, self.verify = proxy, ca_file or authorities()
         self.sockets: list[socket.socket] = []
         self.outside: bool | None = None
         self.began = False

@@ -203,3 +203,16 @@ def test_a_key_that_is_answered_again_where_nobody_else_is_is_good(status: int) 
     with serving(turns(GOOD, control=(status, {}, {"error": "no"}))) as url:
         found = verify_credentials(crm(url))
     assert (found.verdict, found.evidence) == ("good", f"HTTP 200 from /me, and {status} without the credential")
+
+
+def test_an_authority_of_the_system_is_believed_by_every_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a company installs its own: https://docs.openssl.org/master/man3/SSL_CTX_load_verify_locations/"""
+    authority = Authority(tmp_path)
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(*authority.issue("localhost", "localhost", "localhost"))
+    with encrypted(known(raw(good())), shown) as url:
+        before = {f.check: f.code for f in run_all(crm(url)) if f.verdict == "bad"}
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.root))
+        after = {f.check: f.verdict for f in run_all(crm(url))}
+    assert before == {"tls_agrees": "tls.unknown_ca"}
+    assert (after["tls_agrees"], after["credentials_accepted"]) == ("good", "good")
