@@ -23,11 +23,12 @@ from bot.checks.http_ask import (
 from bot.checks.http_ask import base_url as base_url
 from bot.checks.http_expiry import lifetime
 from bot.checks.http_found import failed, found
-from bot.checks.http_judge import alike, judge, same, volatile
+from bot.checks.http_good import NOBODY
+from bot.checks.http_judge import alike, bad_credential, judge, plain, same, volatile
 from bot.checks.http_rights import verify_permissions as verify_permissions
-from bot.checks.http_ruling import FORBIDDEN, Ruling, walled
+from bot.checks.http_ruling import FIREWALL, FORBIDDEN, Ruling, walled
 from bot.checks.http_time import skew, spoken
-from bot.checks.http_words import inward
+from bot.checks.http_words import inward, words_of
 from bot.drivers.http import Answer
 from bot.drivers.network import Trouble
 from flows.core.expiry import until
@@ -99,18 +100,14 @@ def _without_mark(target: Target, answer: Answer) -> Ruling | None:
 
 
 def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | None) -> Finding:
-    decided = ruling is not None and (ruling.verdict == "unclear" or ruling.cause not in ABOUT_US)
+    stranger = ruling is FIREWALL and answer.status == 403 and plain(target)
+    decided = ruling is not None and not stranger and (ruling.verdict == "unclear" or ruling.cause not in ABOUT_US)
     control = None if decided or kind_of_auth(target) == "none" else _control(target, path)
     equal = control is not None and same(answer, control)
     if ruling is None:
         return _proven(target, path, answer, control, equal)
-    # A refusal in nobody's words that everybody gets, with words of its own for each, is no provider's.
-    nobodys = ruling is FORBIDDEN and control is not None and alike(answer, control)
-    if (equal or nobodys) and answer.status == 403 and ruling.cause == "missing_privilege":
-        ruling = walled(ruling)
-    elif equal and ruling.code != "auth.credential_not_sent":
-        # The provider does not tell a bad credential from none: perhaps ours was lost on the way.
-        ruling = replace(ruling, alternatives=tuple(dict.fromkeys((*ruling.alternatives, "auth.credential_not_sent"))))
+    if control is not None:
+        ruling = _compared(target, answer, control, ruling, equal)
     if ruling.cause == "missing_privilege" and ruling.verdict == "bad" and ruling.code == "auth.insufficient_scope":
         if ruling is FORBIDDEN:
             # In nobody's words, an account that is off or an address that is kept out may be refused too.
@@ -119,6 +116,41 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
         target.memo["forbidden"] = (path, answer, ruling)
         return found(LOGIN, target, f"{said(target, answer)} (the key is known, this call is not allowed)")
     return found(LOGIN, target, *_clocked(said(target, answer), ruling, answer), answer)
+
+
+def _compared(target: Target, answer: Answer, control: Answer, ruling: Ruling, equal: bool) -> Ruling:
+    """What a refusal means beside that of the same call without the credential."""
+    if ruling is FIREWALL:
+        # Who shows no credential is asked for one: ours has been looked at.
+        others = (ruling.code, *FORBIDDEN.alternatives)
+        return replace(FORBIDDEN, verdict="unclear", alternatives=others) if control.status == 401 else ruling
+    # A refusal in nobody's words that everybody gets, with words of its own for each, is no provider's.
+    nobodys = ruling is FORBIDDEN and alike(answer, control) and not _asks_who(answer, control)
+    if (equal or nobodys) and answer.status == 403 and ruling.cause == "missing_privilege":
+        return _unknown(target, ruling) if ruling is FORBIDDEN and plain(target) else walled(ruling)
+    if not equal:
+        return ruling
+    if ruling.code != "auth.credential_not_sent":
+        # The provider does not tell a bad credential from none: perhaps ours was lost on the way.
+        return replace(ruling, alternatives=tuple(dict.fromkeys((*ruling.alternatives, "auth.credential_not_sent"))))
+    if not NOBODY.search(words_of(answer)[:300]):
+        return ruling
+    # It says that nobody is logged in, not that nothing was sent. A password is seldom lost on the way.
+    bad = bad_credential(target)
+    first, then = (bad, ruling) if kind_of_auth(target) == "basic" else (ruling, bad)
+    return replace(first, alternatives=tuple(dict.fromkeys((*first.alternatives, then.code, *then.alternatives))))
+
+
+def _asks_who(answer: Answer, control: Answer) -> bool:
+    """Only who shows no credential is told that one is missing."""
+    return bool(NOBODY.search(words_of(control)[:300])) and not NOBODY.search(words_of(answer)[:300])
+
+
+def _unknown(target: Target, ruling: Ruling) -> Ruling:
+    """An API that says no to everybody alike does not know the credential, or does not look at it."""
+    bad = bad_credential(target)
+    alike = (ruling.code, "auth.credential_not_sent", "access.waf_blocked", "access.ip_not_allowed")
+    return replace(bad, verdict="unclear", alternatives=alike)
 
 
 def _clocked(words: str, ruling: Ruling, answer: Answer) -> tuple[str, Ruling]:
@@ -147,6 +179,8 @@ def _proven(target: Target, path: str, answer: Answer, control: Answer | None, e
     compared = f", and {other or 'no answer'} without the credential"
     ending = lifetime(target, answer)
     words = f"HTTP {answer.status} from {path}{compared}{until(ending)}"
+    if control:
+        target.memo["accepted"] = path
     return found(LOGIN, target, words, **_account(target, answer), **ending)
 
 

@@ -24,7 +24,8 @@ FORM = re.compile(
 IS_JSON = re.compile(r"[/+](x-)?json(?![\w-])")
 # A program that speaks of the visitor instead of the data.
 NOBODY = re.compile(
-    r"not (logged|signed) in|(log|sign)[ -]?in (is )?(required|first|again|to)|please (log|sign) ?in|login.?required|"
+    r"(not|no longer) (currently |yet )?(logged|signed) in|missing or invalid (api.?key|token|session|credential)|"
+    r"(log|sign)[ -]?in (is )?(required|first|again|to)|please (log|sign) ?in|login.?required|"
     r"not authenticated|unauthenticated|unauthori[sz]ed|authentication (is )?(required|failed)|"
     r"session (has |is )?(expired|invalid)|invalid (api.?key|token|session|credential)|"
     r"(access token|api.?key) (is )?(invalid|expired)",
@@ -32,6 +33,8 @@ NOBODY = re.compile(
 )
 WRONG = ("error", "errors", "error_message", "errormessage")
 SPOKEN = {*WRONG, "message", "detail", "msg", "errmsg", "error_msg"}
+WELL = ("ok", "success", "authenticated", "logged_in", "loggedin")
+ALONE = {"error", "message", "status", "code", "type", "statement_id"}
 DENIED = ("error", "fail", "failed", "denied", "request_denied")
 # No error at all, where a number or a word must stand.
 FINE = re.compile(r"0*|200|ok|none|no.?error|success|false|null", re.I)
@@ -122,7 +125,7 @@ def _spoken(kind: str, text: str) -> str:
 def _disguised(answer: Answer) -> Ruling | None:
     """JSON that says no with a status that says yes."""
     body = _opened(answer.body)
-    if any(body.get(key) is False for key in ("ok", "success", "authenticated", "logged_in", "loggedin")):
+    if _all_failed(body) or any(body.get(key) is False for key in WELL):
         refused = True
     elif _record(body):
         return None
@@ -137,6 +140,14 @@ def _disguised(answer: Answer) -> Ruling | None:
     if SPOKEN & set(body) and len(answer.text) < 2000 and NOBODY.search(words.replace("_", " ")):
         return NO_KEY
     return DISGUISED if refused else None
+
+
+def _all_failed(body: dict[str, Any]) -> bool:
+    """Each of several statements was answered by an error and nothing else, as InfluxDB and Elasticsearch do."""
+    parts = next((told for key in ("results", "responses") if (told := body.get(key))), None)
+    if not isinstance(parts, list):
+        return False
+    return all(isinstance(part, dict) and _wrong(part.get("error")) and set(part) <= ALONE for part in parts)
 
 
 def _opened(body: Any) -> dict[str, Any]:

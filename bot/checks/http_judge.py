@@ -14,6 +14,7 @@ from bot.checks.http_ruling import (
     CLIENT,
     FIREWALL,
     FORBIDDEN,
+    NOT_SENT,
     OLD,
     SERVER,
     STRANGE_401,
@@ -47,12 +48,33 @@ SPEAKING = {
 ALIKE = {
     "auth.invalid_token": OLD,
     "auth.credential_not_sent": ("auth.wrong_header", "auth.wrong_scheme"),
+    "auth.wrong_scheme": ("auth.malformed_header", "auth.invalid_token"),
 }
+BAD_KEY = Ruling("bad", "invalid_credentials", "auth.invalid_token", OLD)
+BAD_PASSWORD = Ruling("bad", "invalid_credentials", "auth.wrong_password", ("auth.unknown_user", "auth.wrong_scheme"))
 SCHEMES = {"bearer": "bearer", "basic": "basic", "key_as_user": "basic", "oauth1": "oauth"}
 
 
 def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = False) -> Ruling | None:
     """What is wrong by this answer; None when it is a plain success. `marker` replaces the sheet's `own_error`."""
+    ruling = _judged(target, answer, marker, identity)
+    return _to_nobody(answer, ruling, identity) if ruling and kind_of_auth(target) == "none" else ruling
+
+
+def _to_nobody(answer: Answer, ruling: Ruling, identity: bool) -> Ruling:
+    """What a refusal means to who has no credential to show."""
+    if ruling.cause in ("invalid_credentials", "token_expired"):
+        return replace(NOT_SENT, verdict=ruling.verdict)
+    if ruling.code == STRANGE_401.code and answer.status == 401:
+        if "www-authenticate" in answer.headers:
+            return NOT_SENT
+        return replace(NOT_SENT, verdict="unclear", alternatives=(STRANGE_401.code, "access.ip_not_allowed"))
+    if ruling is FORBIDDEN and identity:
+        return replace(NOT_SENT, verdict="unclear", alternatives=(ruling.code, "access.ip_not_allowed"))
+    return ruling
+
+
+def _judged(target: Target, answer: Answer, marker: str, identity: bool) -> Ruling | None:
     refused = answer.status in (401, 403)
     if answer.without_credential and (refused or answer.changed_method):
         alike = ("config.wrong_region",)
@@ -70,7 +92,7 @@ def judge(target: Target, answer: Answer, marker: str = "", *, identity: bool = 
     if 200 <= answer.status < 300:
         inner = replace(answer, status=inner_status(answer))
         if inner.status:
-            return judge(target, inner, marker, identity=identity)
+            return _judged(target, inner, marker, identity)
         ruling = success(target, answer)
         return (_by_words(answer) if ruling is DISGUISED and answer.is_json else None) or ruling
     return _by_words(answer) or _by_status(target, answer)
@@ -125,25 +147,39 @@ def _refusal(target: Target, answer: Answer) -> Ruling:
     """A refusal in the provider's own form, in words that the sheet does not list."""
     if answer.status == 403:
         return FORBIDDEN
-    if kind_of_auth(target) == "basic" and not spec(target).own_error:
-        return Ruling("bad", "invalid_credentials", "auth.wrong_password", ("auth.unknown_user", "auth.wrong_scheme"))
-    return _schemed(target, answer, Ruling("bad", "invalid_credentials", "auth.invalid_token", OLD))
+    told = bad_credential(target)
+    if told is BAD_KEY:
+        return _schemed(target, answer, told)
+    # A page is a web server's own, which may stand before what was meant.
+    return replace(told, alternatives=(*told.alternatives, STRANGE_401.code)) if answer.is_html else told
+
+
+def bad_credential(target: Target) -> Ruling:
+    """The credential is refused, and nobody says why."""
+    return BAD_PASSWORD if kind_of_auth(target) == "basic" and not spec(target).own_error else BAD_KEY
 
 
 def _schemed(target: Target, answer: Answer, ruling: Ruling) -> Ruling:
     """The same, and that the server names other schemes than the one in which the credential was sent."""
-    challenges = re.sub(r'"[^"]*"', "", answer.headers.get("www-authenticate", "")[:2000])
-    wanted = re.findall(r"(?:^|,) *([A-Za-z][\w-]*)(?= +\w| *(?:,|$))", challenges)
-    if not wanted or SCHEMES.get(kind_of_auth(target)) in [one.lower() for one in wanted]:
+    wanted = _schemes(answer)
+    if not wanted or SCHEMES.get(kind_of_auth(target)) in wanted:
         return ruling
     return replace(ruling, alternatives=(*ruling.alternatives, "auth.wrong_scheme"))
 
 
+def _schemes(answer: Answer) -> list[str]:
+    """The schemes in which a server wants a credential."""
+    challenges = re.sub(r'"[^"]*"', "", answer.headers.get("www-authenticate", "")[:2000]).lower()
+    return re.findall(r"(?:^|,) *([a-z][\w-]*)(?= +\w| *(?:,|$))", challenges)
+
+
 def own(target: Target, answer: Answer, marker: str = "") -> bool:
     """The refusal has the provider's own form: JSON with the key or header that the sheet names, never a page."""
-    if answer.is_html:
-        return False
     text, body, header = spec(target).own_text, answer.body, spec(target).own_header.lower()
+    if answer.is_html:
+        # A web server that asks for the scheme in which the credential came has looked at it.
+        looked = answer.status == 401 and SCHEMES.get(kind_of_auth(target)) in _schemes(answer)
+        return looked and not marker and plain(target)
     if text and re.search(text, answer.head):
         return True
     marker = marker or spec(target).own_error
@@ -151,6 +187,11 @@ def own(target: Target, answer: Answer, marker: str = "") -> bool:
     if marker or header or text:
         return any(marker and marker in part for part in parts) or bool(header and parts and header in answer.headers)
     return bool(parts) or (answer.status == 401 and "www-authenticate" in answer.headers)
+
+
+def plain(target: Target) -> bool:
+    """Nobody knows in which form this API refuses."""
+    return not (spec(target).own_error or spec(target).own_text or spec(target).own_header)
 
 
 def same(one: Answer, other: Answer) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from bot.checks.base import Target
 from bot.checks.http_ask import ask, clean, kind_of_auth, said, spec
 from bot.checks.http_found import failed, found
 from bot.checks.http_good import DISGUISED
-from bot.checks.http_judge import judge, own, same, sheet_says
-from bot.checks.http_ruling import FORBIDDEN, Ruling, walled
+from bot.checks.http_judge import judge, own, plain, same, sheet_says
+from bot.checks.http_ruling import FIREWALL, FORBIDDEN, Ruling, walled
 from bot.checks.http_seen import KEY, MISSING, Seen, Word
 from bot.checks.http_words import inward
 from bot.drivers.http import Answer
@@ -25,6 +27,8 @@ CONTROLS = 2
 UNSAID = Ruling(
     "unclear", "missing_privilege", "auth.insufficient_scope", ("auth.invalid_token", "availability.provider_error")
 )
+
+WALLS = ("access.waf_blocked", "access.ip_not_allowed")
 
 
 def verify_permissions(target: Target) -> Finding:
@@ -122,8 +126,18 @@ def _ruled(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) 
     elif answer.status == 404 and ruling.code == "config.wrong_base_path":
         return Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
     if ruling is FORBIDDEN and _for_everybody(target, seen, name, probe, answer):
-        return walled(ruling)
+        return replace(UNSAID, alternatives=WALLS) if _accepted(target) and plain(target) else walled(ruling)
+    if ruling is FIREWALL and answer.status == 403 and _accepted(target) and plain(target):
+        return _behind_a_page(target, seen, name, probe, answer)
     return ruling
+
+
+def _behind_a_page(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> Ruling:
+    """403 in no form of an API, with a credential that is accepted elsewhere."""
+    control = _control(target, seen, name, probe)
+    if control is not None and control.status == 401:
+        return replace(UNSAID, verdict="bad", alternatives=WALLS)
+    return replace(FIREWALL, alternatives=(*FIREWALL.alternatives, UNSAID.code))
 
 
 def _reads(target: Target, answer: Answer, ruling: Ruling) -> bool:
@@ -139,18 +153,29 @@ def _for_everybody(target: Target, seen: Seen, name: str, probe: Probe, answer: 
     if any(one.identity and one.status in (None, 403) for one in spec(target).answers):
         return False  # a provider that refuses everything alike
     if seen.controls < CONTROLS and kind_of_auth(target) != "none":
-        seen.controls += 1
-        try:
-            control = _asked(target, name, probe, signed=False)
-        except Trouble:
+        control = _control(target, seen, name, probe)
+        if control is None:
             return False
         seen.for_everybody = same(answer, control)
     return seen.for_everybody
 
 
+def _control(target: Target, seen: Seen, name: str, probe: Probe) -> Answer | None:
+    """The same call without the credential."""
+    if seen.controls >= CONTROLS:
+        return None
+    seen.controls += 1
+    try:
+        return _asked(target, name, probe, signed=False)
+    except Trouble:
+        return None
+
+
 def _refused(target: Target, seen: Seen, word: Word, probe: Probe) -> None:
     """The key is refused. Whether it has ended is told by what it could read before, or reads later."""
-    if not seen.answering:
+    if not seen.answering and _accepted(target, now=True):
+        seen.refuses(word, probe)
+    elif not seen.answering:
         seen.held.append((word, probe))
         seen.unproven.append(word.name)
         seen.stopped = seen.held[0][0] if len(seen.held) > 1 else None
@@ -161,14 +186,28 @@ def _refused(target: Target, seen: Seen, word: Word, probe: Probe) -> None:
         seen.stopped = word
 
 
+def _accepted(target: Target, *, now: bool = False) -> bool:
+    """The identity call has told the credential from none; `now`: it still does."""
+    path = target.memo.get("accepted")
+    if path is None or not now:
+        return path is not None
+    if "still" not in target.memo:
+        target.memo["still"] = _reading(target, lambda: ask(target, path, post=spec(target).post), identity=True)
+    return bool(target.memo["still"])
+
+
 def _still_answers(target: Target, name: str) -> bool:
     probe = _resources(target)[name]
     assert probe
+    return _reading(target, lambda: _asked(target, name, probe))
+
+
+def _reading(target: Target, call: Callable[[], Answer], *, identity: bool = False) -> bool:
+    """The key is not what this call is refused for."""
     try:
-        answer = _asked(target, name, probe)
+        ruling = judge(target, call(), identity=identity)
     except Trouble:
         return False
-    ruling = judge(target, answer)
     return ruling is None or ruling.cause not in KEY
 
 

@@ -27,7 +27,7 @@ CLIENT = {
     402: Ruling("bad", "account_billing", "account.unpaid"),
     404: Ruling("bad", "config_error", "config.wrong_base_path", ("config.wrong_tenant", "privilege.resource_hidden")),
     405: Ruling("bad", "config_error", "config.wrong_method"),
-    406: Ruling("bad", "config_error", "config.wrong_media_type"),
+    406: Ruling("bad", "config_error", "config.wrong_media_type", ("config.wrong_base_path",)),
     408: Ruling("bad", "third_party_down", "availability.too_slow"),
     410: Ruling("bad", "config_error", "config.api_version_retired", ("config.wrong_base_path",)),
     413: Ruling("bad", "config_error", "limit.payload_too_large"),
@@ -35,6 +35,8 @@ CLIENT = {
     415: Ruling("bad", "config_error", "config.wrong_media_type"),
     421: Ruling("bad", "config_error", "config.wrong_tenant", ("config.wrong_region",)),
     423: Ruling("bad", "account_billing", "account.suspended"),
+    # What it depends on has failed: https://www.rfc-editor.org/rfc/rfc4918#section-11.4
+    424: Ruling("bad", "third_party_down", "availability.provider_error"),
     426: Ruling("unclear", "config_error", "config.api_version_retired", ("tls.https_required",)),
     429: Ruling("bad", "rate_limited", "limit.rate_limited", ("limit.concurrency", "limit.daily_quota")),
     431: Ruling("bad", "config_error", "config.header_too_large"),
@@ -51,6 +53,7 @@ STRANGE_401 = Ruling(
 FORBIDDEN = Ruling(
     "bad", "missing_privilege", "auth.insufficient_scope", ("account.plan_limit", "access.ip_not_allowed")
 )
+NOT_SENT = Ruling("bad", "invalid_credentials", "auth.credential_not_sent")
 # API Gateway says so where no such path is, and where it wants AWS's own signature:
 # https://repost.aws/knowledge-center/api-gateway-authentication-token-errors
 NO_ROUTE = Ruling("unclear", "config_error", "config.wrong_base_path", ("auth.wrong_scheme",))
@@ -100,7 +103,8 @@ BEHIND = re.compile(
     r"upstream connect error|no healthy upstream|ring-balancer|name resolution failed|no server is available to handle",
     re.I,
 )
-UPKEEP = re.compile(r"maintenance|be (right )?back|scheduled downtime", re.I)
+# Apache says of every 503 of its own that it may be one or the other.
+UPKEEP = re.compile(r"maintenance(?! downtime\s+or\s+capacity)|be (right )?back|scheduled downtime", re.I)
 PLAIN = re.compile(r"plain http request was sent to https|http request to an https server", re.I)
 LONG = re.compile(r"(header|cookie|field)s?( or cookie)? too (large|long)", re.I)
 
@@ -129,6 +133,8 @@ def between(answer: Answer, proxy: str | None) -> Ruling | None:
             return Ruling("bad", "tls_mismatch" if code.startswith("tls.") else "host_unreachable", code)
     if any(name in answer.headers for name in CHALLENGES) or answer.status == 999:
         return CAPTCHA
+    if answer.status == 400 and PLAIN.search(answer.head):
+        return Ruling("bad", "tls_mismatch", "tls.https_required")
     if answer.status in (403, 429) and PUZZLE.search(answer.head):
         return CAPTCHA
     if answer.is_html:
@@ -151,8 +157,6 @@ def _upgrade(answer: Answer) -> Ruling | None:
 
 
 def _page(answer: Answer) -> Ruling | None:
-    if answer.status == 400 and PLAIN.search(answer.head):
-        return Ruling("bad", "tls_mismatch", "tls.https_required")
     if answer.status == 400 and LONG.search(answer.head):
         return CLIENT[431]
     if answer.status in (400, 403) and NO_CERTIFICATE.search(answer.title):

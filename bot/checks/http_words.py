@@ -8,8 +8,9 @@ from bot.drivers.http import Answer
 
 # Where providers put their words, in the order in which they are read out; lower-case, without a leading _.
 WORDS = (
-    "errorcode", "title", "code", "error", "message", "msg", "errormessages", "description", "error_description",
-    "debug_message", "warning", "errors", "fault", "reasons", "o:errordetails", "category", "detail", "reason",
+    "errorcode", "title", "code", "error", "message", "msg", "info", "errormessages", "description",
+    "error_description", "debug_message", "warning", "errors", "fault", "reasons", "o:errordetails", "category",
+    "detail", "reason",
 )  # fmt: skip
 # Only where nothing stands in those: elsewhere they repeat what was asked.
 MORE_WORDS = ("metadata", "details")

@@ -48,10 +48,10 @@ class Answer:
 
     @property
     def is_html(self) -> bool:
-        """A page; programs in PHP call their JSON one too, as long as nobody tells them otherwise."""
+        """A page; programs in PHP and Flask call their JSON and their plain words one too, when nobody tells them."""
         if self.text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
             return True
-        return "html" in self.headers.get("content-type", "") and not self.is_json
+        return "html" in self.headers.get("content-type", "") and "<" in self.text and not self.is_json
 
     @cached_property
     def _read(self) -> tuple[bool, Any]:

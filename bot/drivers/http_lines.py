@@ -63,7 +63,13 @@ class _Head:
         return self.parts.pop(0)
 
     def _first(self, limit: int) -> bytes:
-        """The first line behind all early ones: https://www.rfc-editor.org/rfc/rfc9110#section-15.2"""
+        """The first line behind all early ones: https://www.rfc-editor.org/rfc/rfc9110#section-15.2
+
+        Another protocol's greeting has no end of a line, and a reset behind it would hide it.
+        """
+        begins = self.plain.peek(5)[:5]
+        if not b"HTTP/".startswith(begins):
+            raise http.client.BadStatusLine(begins.decode("latin-1"))
         while EARLY.match(line := self._line(limit)):
             self._lines(limit)
         return line

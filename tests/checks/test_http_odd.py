@@ -39,6 +39,8 @@ Expected = str | dict[str, str]
 REDIRECTED = {"": "good", "*": "good", "trello": "bad config.redirect_drops_authorization"}
 WALL = "unclear access.waf_blocked"
 REFUSED = f"{WALL} +auth.invalid_token"
+# An API that says no to everybody alike, as those of Jupyter do to who has a wrong token: perhaps a wall.
+NOT_KNOWN = "unclear auth.invalid_token +access.waf_blocked"
 CAPTCHA = f"{WALL} +auth.captcha_required"
 ODD_FORM = "unclear availability.malformed_response"
 CUT = "unclear availability.response_truncated"
@@ -57,6 +59,7 @@ EXPECTED: dict[str, Expected] = {
     "switches_protocols": f"{ODD_FORM} +config.wrong_base_path",
     "small_chunks_of_long_names": "bad availability.too_slow",
     "reset_in_the_middle": "bad network.reset",
+    "speaks_amqp": OTHER,
     "waits_for_our_end": SILENT,
     "half_closes": "good",
     "keeps_alive_and_hangs_up": REDIRECTED,
@@ -165,7 +168,7 @@ EXPECTED: dict[str, Expected] = {
     "cloudflare_1020": WALL,
     "cloudflare_1015": "bad limit.rate_limited",
     "cloudflare_1016": BEHIND,
-    "aws_forbidden": WALL,
+    "aws_forbidden": {"": NOT_KNOWN, "*": WALL},
     "aws_missing_token": "unclear config.wrong_base_path +auth.wrong_scheme",
     "kong_without_a_route": "bad config.wrong_base_path",
     "kong_without_a_key": {"": "bad auth.credential_not_sent +auth.wrong_header", "*": REFUSED},
@@ -194,8 +197,8 @@ SAYS: dict[str, str] = {
     "fastapi_403": "bad auth.credential_not_sent +auth.wrong_scheme",
     "laravel": "bad auth.invalid_token +auth.credential_not_sent",
     "spring_401": "bad auth.invalid_token +auth.credential_not_sent",
-    "spring_403": f"{WALL} +auth.insufficient_scope",
-    "spring_403_with_an_id": f"{WALL} +auth.insufficient_scope",
+    "spring_403": f"{NOT_KNOWN} +auth.insufficient_scope",
+    "spring_403_with_an_id": f"{NOT_KNOWN} +auth.insufficient_scope",
     "asp_net_problem": "bad auth.invalid_token +auth.credential_not_sent",
     "rails_token": "bad auth.invalid_token +auth.wrong_scheme",
     "wordpress": "bad auth.credential_not_sent",

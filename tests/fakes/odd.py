@@ -111,6 +111,13 @@ def reset_in_the_middle(peer: socket.socket, request: bytes) -> None:
 
 
 @odd
+def speaks_amqp(peer: socket.socket, request: bytes) -> None:
+    """As RabbitMQ does at its own port, to whoever does not speak its language."""
+    peer.sendall(b"AMQP\0\0\x09\1")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@odd
 def waits_for_our_end(peer: socket.socket, request: bytes) -> None:
     while peer.recv(4096):
         pass
