@@ -123,3 +123,19 @@ def test_a_real_answer_is_what_it_is(
     assert told(found) == wanted, found["findings"]
     assert set(perhaps) <= others, found["findings"]
     assert KEY not in json.dumps(found)
+
+
+def test_what_is_not_as_it_was_expected_says_why() -> None:
+    """-s shows how many are right, and how many were at first sight."""
+    for of, row in ROWS:
+        said = row.get("told", row["expect"]).split(" +")[0]
+        assert said in (row["expect"], *row.get("or", [])) or row.get("because"), f"{of}.{row['name']}"
+        assert row["why"]
+        assert row["situation"]
+    assert all(part["server"] and part["version"] and part["made"] for part in SERVERS.values())
+    first = sum("first" not in row for _, row in ROWS)
+    print(
+        f"\n{first} of {len(ROWS)} were right at first sight; {sum('because' in row for _, row in ROWS)} have a reason"
+    )
+    assert len(SERVERS) >= 20
+    assert len(REPLAYED) >= 220
