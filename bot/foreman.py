@@ -37,7 +37,12 @@ class Foreman:
         """
         stopped = asyncio.create_task(stop.wait())
         while not stop.is_set():
-            process = await self._start()
+            try:
+                process = await self._start()
+            except OSError as error:  # the machine has no room for another process just now
+                log.error("the worker cannot be started and is tried again: %s", error)
+                await asyncio.sleep(PAUSE)
+                continue
             ended = asyncio.create_task(process.wait())
             await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not stop.is_set():

@@ -57,6 +57,7 @@ class Runner:
     def stop(self) -> None:
         self._stopping = True
         self._bell.set()
+        self._room.release()  # who waits for room need not wait for the end of what is under way
 
     async def run(self) -> None:
         """Until `stop`, then to the end of what is under way. Raises when the database is gone: a fresh process is
@@ -120,6 +121,8 @@ class Runner:
 
     async def _take_one(self) -> bool:
         await self._room.acquire()
+        if self._stopping:
+            return False
         try:
             row = await self.hot.one(FETCH, {"worker": self.worker})
         except UniqueViolation:  # somebody else has just begun in that lane

@@ -40,7 +40,7 @@ ORDER BY changed_at DESC LIMIT 1
 """
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended(%(place)s, 0))"
 OPENING = """
-SELECT args->'event' FROM procrastinate_jobs
+SELECT args->'event' AS event, args->>'case_id' AS case_id FROM procrastinate_jobs
 WHERE task_name = 'handle' AND status IN ('todo', 'doing')
   AND args->'event'->>'kind' = 'opened' AND args->'event'->'data' @> %(place)s::jsonb LIMIT 1
 """
@@ -174,10 +174,18 @@ class Store:
 
     async def opening_in(self, connection: Either, team: str, channel: str, thread: str) -> Any:
         """The event of a case that will be in this thread and is not there yet; whoever asks at once waits here."""
-        where = {"team": team, "channel": channel, "thread": thread}
+        row = await self._opening(connection, {"team": team, "channel": channel, "thread": thread})
+        return row.event if row else None
+
+    async def opening_by_alert(self, connection: Either, team: str, channel: str, name: str) -> str:
+        """The same of the case that an alert about a connection has in a channel: its id, or ''."""
+        where = {"team": team, "channel": channel, "connection": name}
+        row = await self._opening(connection, where, alert={})
+        return str(row.case_id) if row else ""
+
+    async def _opening(self, connection: Either, where: dict[str, str], **more: Any) -> Any:
         await self.within(connection, ONE_AT_A_TIME, {"place": "|".join(where.values())})
-        row = await self.within(connection, OPENING, {"place": as_json(where)})
-        return row[0] if row else None
+        return await self.within(connection, OPENING, {"place": as_json({**where, **more})})
 
     # Connections --------------------------------------------------------------------------------------------------
 

@@ -11,15 +11,21 @@ import pytest
 import sqlalchemy as sa
 
 from bot import hot, upkeep
+from bot import runner as runner_module
 from bot.effects import Hands
+from bot.foreman import Foreman
 from bot.mending import Mending
 from bot.repairs.form import Form, form_of
 from bot.repairs.links import links
 from bot.runner import Job, Runner
 from bot.settings import VAULTS, Settings
+from bot.settings_parts import Hook
+from bot.slack.commands import Wish
 from bot.slack.sender import Sender
+from bot.slack.wishes import Wishes
 from bot.store import Store
 from bot.vault import Vault, open_vault
+from bot.web.hooks import Hooks
 from bot.worker import patience
 from tests.rows import keep
 
@@ -128,5 +134,93 @@ def test_a_worker_that_was_taken_for_dead_does_not_give_away_what_another_is_doi
         await runner.do(Job(job, "flush", {}, attempts))
         row = await store.hot.one("SELECT status::text, worker_id FROM procrastinate_jobs WHERE id = %(j)s", {"j": job})
         assert row == ("doing", other)
+
+    run(fresh, Settings(), work)
+
+
+def test_a_crowd_in_as_many_threads_gets_a_case_each(fresh: str) -> None:
+    async def work(store: Store, hands: Hands) -> None:
+        wishes = Wishes(store, shop, hands.voice.sender)
+        asked = [
+            wishes.open(Wish("open", "shop"), {"team": "T1", "channel": "C1", "thread": f"{n}.0"}, "U1", f"k{n}")
+            for n in range(3 * store.hot.pool.max_size)
+        ]
+        await asyncio.gather(*asked)
+        assert len(await events(store)) == len(asked)
+
+    run(fresh, shop(), work)
+
+
+async def events(store: Store) -> list[tuple[str, str]]:
+    """Kind and case of what is queued."""
+    async with store.alone() as connection:
+        query = "SELECT args->'event'->>'kind', args->>'case_id' FROM procrastinate_jobs WHERE task_name = 'handle'"
+        return [(kind, case) for kind, case in (await connection.execute(sa.text(query + " ORDER BY id"))).all()]
+
+
+def test_alerts_of_one_connection_that_come_together_open_one_case(fresh: str) -> None:
+    async def work(store: Store, hands: Hands) -> None:
+        hooks, hook = Hooks(store, shop, lambda: "T1"), Hook(secret="s", channel="C1")  # noqa: S106 - of a test
+        alert = {"summary": "it failed", "job": "", "sure": "certain"}
+        for names in (["shop"] * 5, ["shop", ""]):
+            await asyncio.gather(
+                *(hooks._open(hook, f"{len(names)}{n}", one, alert, "") for n, one in enumerate(names))
+            )
+        kinds = [kind for kind, _ in await events(store)]
+        assert (kinds.count("opened"), kinds.count("alerted")) == (2, 5)  # one that names no connection has its own
+        assert len({case for _, case in await events(store)}) == 2
+
+    run(fresh, shop(), work)
+
+
+def test_a_worker_that_is_full_ends_when_it_is_told_to_and_takes_nothing_more(
+    fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "ROOM", 2)
+    monkeypatch.setattr(runner_module, "GRACE", 0.5)
+    done = list[int]()
+
+    async def work(store: Store, hands: Hands) -> None:
+        runner, full = Runner(store, patience), asyncio.Event()
+
+        async def long(job: Job) -> bool:
+            done.append(job.id)
+            if len(done) == 2:
+                full.set()
+            await asyncio.sleep(LONG)
+            return False
+
+        runner.tasks["flush"] = long
+        async with store.transaction() as connection:
+            for n in range(5):
+                await store.defer(connection, "flush", f"say:c{n}", key="m")
+        running = asyncio.create_task(runner.run())
+        await full.wait()
+        await asyncio.sleep(0.2)  # it waits for room
+        runner.stop()
+        async with asyncio.timeout(LONG / 2):
+            await running
+        assert len(done) == 2
+
+    run(fresh, Settings(), work)
+
+
+def test_a_worker_that_cannot_be_started_now_is_started_later(fresh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, real = list[str](), asyncio.create_subprocess_exec
+
+    async def work(store: Store, hands: Hands) -> None:
+        stop = asyncio.Event()
+
+        async def start(*_: Any, **__: Any) -> asyncio.subprocess.Process:
+            started.append("")
+            if len(started) == 1:
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            stop.set()
+            return await real("true")
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+        async with asyncio.timeout(LONG):
+            await Foreman(store, fresh, None).keep(stop)
+        assert len(started) == 2
 
     run(fresh, Settings(), work)

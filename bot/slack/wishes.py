@@ -119,7 +119,8 @@ class Wishes:
 
     async def _alone(self, connection: Connection, place: Mapping[str, str]) -> None:
         coming = await self.store.opening_in(connection, place["team"], place["channel"], place["thread"])
-        row = await self.store.hot.one(CASE_IN_THREAD, place)
+        # Over the same connection: of many at once each would hold one and wait for another.
+        row = await self.store.hot.one(CASE_IN_THREAD, place, connection)
         if row is not None and row[1]["state"] in OPEN:
             raise InTheWay(_here(row[1]["connection"], row[1]["owner"]))
         if coming:

@@ -126,10 +126,14 @@ class Hooks:
         data["choices"] = sorted(settings.connections)
         data |= of_connection(settings, name) if name else {}
         async with self.store.hot.transaction() as connection:
-            there = await self.store.open_case(connection, team, channel, name, OPEN) if name else None
-            if not name:
+            there = ""
+            if name:  # several jobs of one connection often fail at once
+                there = await self.store.opening_by_alert(connection, team, channel, name)
+                known = await self.store.open_case(connection, team, channel, name, OPEN)
+                there = known.id if known else there
+            else:
                 data["choices"] = in_order(settings, await self.store.health(connection))
-            kind, case_id = ("alerted", there.id) if there else ("opened", new_case_id())
+            kind, case_id = ("alerted", there) if there else ("opened", new_case_id())
             leader = owner if (is_person(owner) or is_group(owner)) and not there else ""
             if not await receive(self.store, connection, case_id, Event(kind, key, time.time(), leader, data=data)):
                 return "known already"
