@@ -140,7 +140,8 @@ class Hands:
         known = (await self.voice.latest(case)).ticket
         if known.get("id"):
             return Address(known.get("url", ""), known["id"])
-        desk = desk_for(self.settings().desk, self.settings().folder)
+        settings = self.settings()
+        desk = await self.pool.run(desk_for, settings.desk, settings.folder)
         if not desk.finds_again:
             async with self.store.transaction() as connection:
                 if not await self.store.first_time(connection, f"sending:{key}"):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from bot.checks.run import Seen
 from bot.checks.target import target_for
 from bot.checks.text import retold
@@ -30,6 +32,14 @@ from flows.core.finding import Finding
 PATHS = {"update_credentials": "credentials", "reauthorize": "oauth/start", "carry": "carry"}
 # Seconds that a check may be held up by telling how far it is.
 PROGRESS = 2.0
+# The vault keeps what is not proven for an hour. Without it what was there before would be tried and called new.
+TOO_LATE: dict[str, Any] = {
+    "state": "failed",
+    "finding": Finding(
+        "verify_credentials", "credentials_accepted", "unclear",
+        evidence="what was typed waited for more than an hour and was thrown away: type it again",
+    ).to_dict(),
+}  # fmt: skip
 
 
 class Mending:
@@ -78,13 +88,18 @@ class Mending:
             await self.voice.live(Case.from_dict(body), "handed_over", params, f"{link.case_id}.link{link_id[:12]}")
 
     async def confirm_link(self, case: Case, args: Mapping[str, Any], key: str) -> None:
+        """Done and told in one: who was not told, as Slack had no time, would hear next that there is nothing."""
+        lane = f"say:{case.id}"
         async with self.store.transaction() as connection:
             found = await links.confirm(connection, case.id, args["user"], yes=args["yes"])
-        template = "page_none" if not found else "page_confirmed" if args["yes"] else "page_closed"
-        said = {"user": args["user"], "template": template, "buttons": [], "params": {}}
-        await self.voice.whisper(case, {**said, "direct": any(link.asked_by for link in found)}, key)
-        for link in found:
-            await self.mirror(link.id)
+            template = "page_none" if not found else "page_confirmed" if args["yes"] else "page_closed"
+            said = {"user": args["user"], "template": template, "buttons": [], "params": {}}
+            said["direct"] = any(link.asked_by for link in found)
+            job = {"name": "whisper", "args": said, "key": f"{key}.said", "snapshot": case.to_dict()}
+            await self.store.defer(connection, "perform", lane, **job)
+            for link in found:
+                if link.asked_by:
+                    await self.store.defer(connection, "mirror", lane, link=link.id)
 
     async def forget_kept(self, case: Case, args: Mapping[str, Any], key: str) -> None:
         """What was given to Mend is put aside for a while, and what mend.yml names is tried."""
@@ -111,12 +126,15 @@ class Mending:
         if outcome["state"] == "good":
             return await self._keep(form, link, outcome)
         async with self.store.transaction() as connection:
-            if await links.move(connection, link.id, ("trying",), outcome["state"], outcome=outcome):
-                event = Event("tried", f"tried:{link.id[:16]}:{link.attempts}", time.time(), link.person)
-                await receive(self.store, connection, link.case_id, event)
+            await self._told(connection, link, outcome)
         if outcome["state"] == "failed":
             await self.pool.run(lambda: opened().forget(batch=link.batch))
         await self.mirror(link.id)
+
+    async def _told(self, connection: AsyncConnection, link: Any, outcome: Mapping[str, Any]) -> None:
+        if await links.move(connection, link.id, (link.state,), outcome["state"], outcome=outcome):
+            key = f"tried:{link.id[:16]}:{link.attempts}:{link.state}"
+            await receive(self.store, connection, link.case_id, Event("tried", key, time.time(), link.person))
 
     async def keep_credentials(self, link_id: str) -> None:
         """The person has said that another account is right."""
@@ -143,38 +161,40 @@ class Mending:
         return note
 
     def _try(self, form: Form, link: Any, known: str, seen: Seen) -> dict[str, Any]:
-        return try_out(form, link.team, _typed(form, link), known, seen)
+        values = _typed(form, link)
+        return try_out(form, link.team, values, known, seen) if values else TOO_LATE
 
     async def _keep(self, form: Form, link: Any, outcome: Mapping[str, Any]) -> None:
         """First in use, then told: a crash between the two is mended by the job's next try.
 
         The link stays locked meanwhile: who says in Slack that it was not they comes before or after, not between.
         """
-        fields = [*(f.name for f in form.fields), *(form.known.oauth.sets if form.known.oauth else ())]
-        replaced = {name: form.before(field) for field in fields for name in form.names(field)}
-        known = {name: value for name, value in replaced.items() if value is not None}
+        known = await self.pool.run(_before, form)
         async with self.store.transaction() as connection:
             now = await links.find(connection, link.id, lock=True)
             body = await self.store.load(connection, link.case_id)
             if body is None or body["state"] in CLOSED:  # its page leads nowhere any more, so nobody would know of it
                 await links.move(connection, link.id, ("trying", "keeping"), "closed")
                 now = None
-            if now is None or now.state not in ("trying", "keeping"):
+            if now is None or now.state not in ("trying", "keeping") or now.batch != link.batch:
                 await self.pool.run(lambda: opened().forget(batch=link.batch))
                 return
-            told = await self.pool.run(self._into_use, form, link, known)
-            if await links.move(connection, link.id, ("trying", "keeping"), "done", outcome=outcome):
+            there = await self.pool.run(opened().of_batch, link.batch)
+            if not there:
+                await self._told(connection, now, TOO_LATE)
+            told = await self.pool.run(self._into_use, form, link, known) if there else {"sent": ""}
+            if there and await links.move(connection, link.id, ("trying", "keeping"), "done", outcome=outcome):
                 await self.store.note_health(connection, form.name, "good", None, outcome.get("account") or None)
                 event = Event("saved", f"saved:{link.id[:16]}", time.time(), link.person, data=told)
                 await receive(self.store, connection, link.case_id, event)
+        if told["sent"] and lives_there(self.settings(), form.name):
+            await self.pool.run(lambda: opened().forget(batch=link.batch))
         await self.mirror(link.id)
 
     def _into_use(self, form: Form, link: Any, known: Mapping[str, str]) -> dict[str, str]:
         """Here or with the platform. What Mend was granted itself it keeps: the platform has a grant of its own."""
         told = {"sent": "", "problem": ""} if link.kind == "reauthorize" else self._hand_on(form, link)
-        if told["sent"] and lives_there(self.settings(), form.name):
-            opened().forget(batch=link.batch)
-        else:
+        if not (told["sent"] and lives_there(self.settings(), form.name)):
             opened().promote(link.batch, known, self.settings().vault)
         return told
 
@@ -193,6 +213,13 @@ class Mending:
         target = target_for(self.settings(), form.name, link.team, trial=_typed(form, link))
         said = retold(target, seen.said)
         return {"sent": place.platform.name, "problem": "", "looked": seen.state, "said": said}
+
+
+def _before(form: Form) -> dict[str, str]:
+    """What mend.yml gave until now, by the names that the vault may hold it under. Other stores may take their time."""
+    fields = [*(f.name for f in form.fields), *(form.known.oauth.sets if form.known.oauth else ())]
+    given = {field: form.before(field) for field in fields}
+    return {name: value for field, value in given.items() if value is not None for name in form.names(field)}
 
 
 def _typed(form: Form, link: Any) -> dict[str, str]:

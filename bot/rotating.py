@@ -16,7 +16,7 @@ from bot.engine import receive
 from bot.repairs.rotation import ledger
 from bot.repairs.rotation.preview import preview
 from bot.repairs.rotation.run import NotYet, Run, Undone
-from bot.settings import Settings
+from bot.settings import Settings, SettingsError
 from bot.slack.installs import installations
 from bot.slack.sender import Later
 from bot.store import Store
@@ -93,6 +93,10 @@ class Rotations:
             facts = await self.pool.run(lambda: Run(self.settings(), row, resumed=resumed).steps[step]())
         except (NotYet, Trouble) as why:
             await self._wait(row, step, why)
+        except SettingsError as why:
+            if step != "prepare":  # mend.yml is mended some time: what was changed is not left half-way
+                return await self._wait(row, step, why)
+            await self._undone(row, Undone("settings", str(why), kept=True))
         except Undone as why:
             await self._undone(row, why)
         else:
@@ -165,7 +169,7 @@ class Rotations:
         problem = ""
         try:
             await self.pool.run(lambda: Run(self.settings(), row).revoke())
-        except (NotYet, Trouble, Undone) as why:
+        except (NotYet, Trouble, Undone, SettingsError) as why:
             problem = getattr(why, "said", "") or getattr(why, "evidence", "") or str(why)
         async with self.store.transaction() as connection:
             event = Event("revoked", f"revoked:{key}", time.time(), args["by"], data={"id": row.id, "problem": problem})

@@ -50,12 +50,12 @@ class CarryPages(LinkPages):
         return guard.answer("carry_done", view)
 
     async def _show(self, request: Request, link: Any, form: Form, typed: dict[str, str]) -> Response | None:
+        values = await asyncio.to_thread(self._values, form, link.team)  # first: shown once is not shown in vain
         async with self.store.transaction() as connection:
             if not await links.move(connection, link.id, ("confirmed",), "done"):
                 return None
             event = Event("shown", f"shown:{link.id[:16]}", time.time(), link.person, data={"id": link.id[:12]})
             await receive(self.store, connection, link.case_id, event)
-        values = await asyncio.to_thread(self._values, form, link.team)
         return guard.answer("carry_shown", {**self._view(form), "values": values})
 
     def _values(self, form: Form, team: str) -> list[tuple[str, Any]]:

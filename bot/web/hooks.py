@@ -37,7 +37,7 @@ log = logging.getLogger("mend.hooks")
 # An alert with a whole stack trace is well below; a log does not come this way.
 LARGEST = 256 * 1024
 PER_MINUTE = 120
-# Seconds: a reference may lead to another machine, which no stranger's call should ask each time.
+# Seconds: a reference to a vault may lead to another machine, which no stranger's call should ask each time.
 READ_AGAIN = 2.0
 
 
@@ -89,7 +89,7 @@ class Hooks:
 
     async def _secret(self, reference: str) -> str:
         value, at = self.read.get(reference, ("", float("-inf")))
-        if time.monotonic() > at + READ_AGAIN:
+        if time.monotonic() > at + READ_AGAIN or not reference.strip().startswith("${vault:"):
             value = await asyncio.to_thread(resolve, reference, os.environ, self.settings().folder)
             self.read = {**self.read, reference: (value, time.monotonic())}
         return value

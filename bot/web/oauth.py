@@ -62,7 +62,7 @@ class OAuthPages(LinkPages):
         provider = _provider(form)
         try:
             force = bool((link.outcome or {}).get("force")) or not await asyncio.to_thread(holds_grant, form, link.team)
-            url, kept = provider.departure(state, force=force)
+            url, kept = await asyncio.to_thread(lambda: provider.departure(state, force=force))
         except (Trouble, SettingsError) as error:
             await self._note(link, failure(error))
             return None
@@ -97,7 +97,7 @@ class OAuthPages(LinkPages):
             form = form_of(self.settings(), link.connection)
             if not form:
                 raise guard.Refused(410, "gone")
-            if problem := _provider(form).returned(given):
+            if problem := await asyncio.to_thread(_provider(form).returned, given):
                 outcome = {"state": "failed", "problem": problem, "finding": None, "force": problem == "scope"}
                 await links.move(connection, link.id, ("away",), "failed", outcome=outcome, state_hash="", sealed="")
                 await self.told(connection, link)
