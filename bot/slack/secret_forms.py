@@ -59,6 +59,6 @@ PLACE = re.compile(
 HOST = r"[\w.:/-]*\.(?:com|org|net|io|dev|test|local|internal)(?:[/:].*)?"
 # What stands where a secret would: nothing, a reference, a place.
 HARMLESS = re.compile(
-    rf"(?i)\d[\d.:TZ+-]*|[$%{{\[(<@].*|.*\*{{3}}.*|[*x.?_-]+|{HOST}|/.*|os\.\w+.*|(?:the|your|my|new|old)?[-_]?(?:password|passwd|pass|pw|pwd"
+    rf"(?i)https?://[^\s?@]*|\d[\d.:TZ+-]*|[$%{{\[(<@].*|.*\*{{3}}.*|[*x.?_-]+|{HOST}|/.*|os\.\w+.*|(?:the|your|my|new|old)?[-_]?(?:password|passwd|pass|pw|pwd"
     r"|secret|token|key|api[-_]?key)|redacted|hidden|null|none|true|false|undefined|yes|no"
 )
