@@ -75,6 +75,10 @@ class Rules:
             whole = tried if notice.text.count("\n") < FEW else ()
             likely = [d for d in (*whole, *loud, *tried) if d.confidence == "likely"]
             found = next((d for d in tried if d.confidence == "certain"), likely[0] if likely else tried[-1])
+            if found.code is None and found.confidence != "unclear":
+                # A line of a log may be cut where the sentence goes on.
+                more = (d.code for d in tried if d.cause == found.cause and d.code)
+                found = replace(found, code=next(more, None))
         who = who or (found.connector if found.connector and "\n" not in notice.whole else None)
         who = who or names().about(notice.whole or notice.text, loading) or found.connector
         stage = notice.stage if found.confidence != "unclear" and notice.stage else found.stage

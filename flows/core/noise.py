@@ -14,7 +14,7 @@ _STATUS = re.compile(
 # And as a log of requests has it: behind the address or the protocol.
 _STATUS_LINE = re.compile(
     r"\b([45]\d\d)\b[\s:,-]+(?:unauthorized|forbidden|not found|too many|bad gateway|service|gateway|internal|payment"
-    r"|locked)"
+    r"|locked|gone\b)"
     r"|(?:https?://\S+|\bhttp/[\d.]+[\"']?)\s+(?:[:>-]{1,2}\s*)?([45]\d\d)\b(?! ?(?:records|rows|items|mb|kb|ms"
     r"|seconds|bytes|files))"
     r"|\b(?:returned|answered|responded|got|received)(?: with)?(?: a| an)? ([45]\d\d)\b(?! ?(?:records|rows|items|mb"
@@ -41,7 +41,9 @@ _ITSELF = re.compile(
     r"|unrecognized) (?:option|flag|argument)s?\b:? \S+"
     r"|missing \d* ?required positional arguments?|invalid memory address or nil pointer dereference|stack overflow"
     r"|\bsyntaxerror\b(?:: invalid syntax)?"
-    r"|(?:unable|failed|could not|cannot) (?:to )?connect\b[^:]{0,120}\bfollowing error:",
+    r"|(?:unable|failed|could not|cannot) (?:to )?connect\b[^:]{0,120}\bfollowing error:"
+    r"|\b(?:connection check|check connection) failed\b"
+    r"|(?:\w+ ){0,3}failed (?:due to|because of|for|with) an? (?:unexpected|unknown|unspecified) (?:reason|error|issue|problem)",
     re.I,
 )
 # People who talk to each other use our nouns too: without a sign of failure they report none.
@@ -52,9 +54,19 @@ _SIGN = re.compile(
     r"|missing|unknown|wrong|incorrect|bad |timed? ?out|closed|reset|broken|lost|down|unavail|outage|mainten|delay"
     r"|paus|suspend"
     r"|inactiv|disabl|block|lock|forbid|unauthori|require|must|need|re-?auth|re-?connect (?:your|to)|interrupt"
-    r"|terminat|kill|full"
+    r"|terminat|kill|full|infinit|endless|\bloop|over and over"
     r"|too |out of|only|malform|mismatch|no longer|problem|trouble|restrict|unreach|overdue|unpaid|past due|stopped"
     r"|[^\x00-\x7f]"
+)
+# Who asks how something is done, and tells of nothing that went wrong.
+_ASKS = re.compile(
+    r"\bhow (?:do|can|could|should|to|would)\b|\bdo you know\b|\bwhat about\b|\bmay (?:i|we)\b|\bis it possible\b"
+    r"|\bis there an?y? way\b|\bshould (?:i|we)\b|\bcan (?:i|we|some\w+|any\w+)\b|\bany idea\b"
+)
+_WENT_WRONG = re.compile(
+    r"fail|err(?:or)?\b|error|exception|denied|refus|reject|unable|cannot|can ?n[o']t|could ?n[o']t|n't (?:work|connect|sync"
+    r"|load|see|find)|not work|\bgot\b|getting|receiv|return|\b[45]\d\d\b|stopped|br[oe]ken?\b|crash|timed? ?out|invalid"
+    r"|no longer|lost|missing|logged out|re-?authenticat|[^\x00-\x7f]"
 )
 # Places are no words: frames of a stack, paths of an address, packages.
 _PLACES = re.compile(
@@ -114,7 +126,7 @@ def bare(low: str) -> str:
 
 def is_talk(low: str) -> bool:
     """People speak to each other, and of no failure."""
-    return bool(_TALK.search(low)) and not _SIGN.search(low)
+    return bool(_TALK.search(low) and not _SIGN.search(low) or _ASKS.search(low) and not _WENT_WRONG.search(low))
 
 
 def unsaid(low: str) -> str:
