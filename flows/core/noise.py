@@ -43,7 +43,8 @@ _ITSELF = re.compile(
     r"|\bsyntaxerror\b(?:: invalid syntax)?"
     r"|(?:unable|failed|could not|cannot) (?:to )?connect\b[^:]{0,120}\bfollowing error:"
     r"|\b(?:connection check|check connection) failed\b"
-    r"|(?:\w+ ){0,3}failed (?:due to|because of|for|with) an? (?:unexpected|unknown|unspecified) (?:reason|error|issue|problem)",
+    r"|(?:\w+ ){0,3}failed (?:due to|because of|for|with) an? (?:unexpected|unknown|unspecified) (?:reason|error|issue"
+    r"|problem)",
     re.I,
 )
 # People who talk to each other use our nouns too: without a sign of failure they report none.
@@ -64,9 +65,9 @@ _ASKS = re.compile(
     r"|\bis there an?y? way\b|\bshould (?:i|we)\b|\bcan (?:i|we|some\w+|any\w+)\b|\bany idea\b"
 )
 _WENT_WRONG = re.compile(
-    r"fail|err(?:or)?\b|error|exception|denied|refus|reject|unable|cannot|can ?n[o']t|could ?n[o']t|n't (?:work|connect|sync"
-    r"|load|see|find)|not work|\bgot\b|getting|receiv|return|\b[45]\d\d\b|stopped|br[oe]ken?\b|crash|timed? ?out|invalid"
-    r"|no longer|lost|missing|logged out|re-?authenticat|[^\x00-\x7f]"
+    r"fail|err(?:or)?\b|error|exception|denied|refus|reject|unable|cannot|can ?n[o']t|could ?n[o']t|n't (?:work|connect"
+    r"|sync|load|see|find)|not work|\bgot\b|getting|receiv|return|\b[45]\d\d\b|stopped|br[oe]ken?\b|crash|timed? ?out"
+    r"|invalid|no longer|lost|missing|logged out|re-?authenticat|[^\x00-\x7f]"
 )
 # Places are no words: frames of a stack, paths of an address, packages.
 _PLACES = re.compile(
@@ -125,8 +126,10 @@ def bare(low: str) -> str:
 
 
 def is_talk(low: str) -> bool:
-    """People speak to each other, and of no failure."""
-    return bool(_TALK.search(low) and not _SIGN.search(low) or _ASKS.search(low) and not _WENT_WRONG.search(low))
+    """People speak to each other, or ask how, and tell of no failure."""
+    if _TALK.search(low) and not _SIGN.search(low):
+        return True
+    return bool(_ASKS.search(low)) and not _WENT_WRONG.search(low)
 
 
 def unsaid(low: str) -> str:
