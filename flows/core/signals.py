@@ -137,6 +137,7 @@ def _speakers(found: re.Match[str], number: int, who: str | None) -> tuple[str, 
 _CODE = re.compile(
     r"\b(?:[A-Z]\w*_)?(?:[A-Z][a-z0-9]+){2,}\b|\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b"
     r"|(?<=[\"'])[a-z]+(?:_[a-z]+)+(?=[\"'](?! ?:))"
+    r"|\b[a-z]+(?:[A-Z][a-z0-9]+)*(?:Fault|Error|Exception|Failed|Denied|Expired|Exceeded|Forbidden)\b"
 )
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
 MOST = 60
