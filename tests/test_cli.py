@@ -366,6 +366,15 @@ def test_diagnose_takes_a_dash_for_the_pipe_and_words_without_quotes(mend: Mend)
     assert mend("diagnose", "password", "authentication", "failed", "--json").json["code"] == "auth.wrong_password"
 
 
+def test_diagnose_reads_the_file_that_is_named(mend: Mend, tmp_path: Path) -> None:
+    log = tmp_path / "sync.log"
+    log.write_text("INFO began\n" + "INFO a row\n" * 50_000 + "CRITICAL password authentication failed for user\n")
+    assert mend("diagnose", str(log), "--json").json["code"] == "auth.wrong_password"
+    gone = mend("diagnose", str(tmp_path / "other.log"))
+    assert (gone.code, gone.out) == (2, "")
+    assert "there is no file" in gone.err
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 def test_a_full_disk_behind_the_output_is_no_fault_of_mends(tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:

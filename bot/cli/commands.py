@@ -60,20 +60,22 @@ def check(context: typer.Context) -> None:
 
 
 @app.command(
-    epilog="Example: mend diagnose 'password authentication failed', or tail -50 sync.log | mend diagnose",
+    epilog="Example: mend diagnose 'password authentication failed', mend diagnose sync.log, or "
+    "tail -50 sync.log | mend diagnose",
 )
 def diagnose(
     text: Annotated[
-        list[str] | None, typer.Argument(help="The error message; without it, or for -, standard input.")
+        list[str] | None,
+        typer.Argument(help="The error message, or a file that holds it; without it, or for -, standard input."),
     ] = None,
     connector: Annotated[str | None, typer.Option(help="The connector it came from.")] = None,
     json_: AsJson = False,
 ) -> None:
     """Explain an error message."""
     from bot.cli.diagnose import diagnose as run
-    from bot.cli.diagnose import standard_input
+    from bot.cli.diagnose import given
 
-    raise typer.Exit(run(" ".join(text) if text and text != ["-"] else standard_input(), connector, json_))
+    raise typer.Exit(run(given(text or []), connector, json_))
 
 
 @app.command(epilog="Example: mend doctor --json")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from bot.cli.text import as_json as shown_as_json
 from bot.cli.text import beside, clean, hide
@@ -17,17 +19,40 @@ from flows.core.causes import CAUSES
 from flows.core.explain import Diagnosis, explain
 from flows.core.sheet import SheetError, sheet, sheets
 
-# Of a log that is piped in, the beginning and the end are kept.
+# Of a log, the beginning and the end are kept.
 HEAD, TAIL = 100_000, 800_000
 UNCLEAR = "`mend check NAME` looks at the connection itself; `--connector KEY` says which source the text is from"
 
 
-def standard_input() -> str:
-    """What was pasted or piped in, of any length."""
+def given(words: list[str]) -> str:
+    """What was typed, or what the one file that was named holds, or what was pasted or piped in."""
+    if len(words) == 1 and words[0] != "-" and _is_file(words[0]):
+        try:
+            with Path(words[0]).open("rb") as file:
+                return _read(file)
+        except OSError as error:
+            raise SettingsError(f"{words[0]} can not be read: {error.strerror}") from None
+    if len(words) == 1 and re.fullmatch(r"[\w.~/\\:-]{1,200}\.(?:log|txt|json|eml)", words[0]):
+        raise SettingsError(f"there is no file {words[0]}")
+    if words and words != ["-"]:
+        return " ".join(words)
     if sys.stdin.isatty():
         print("Paste the error message, then press Ctrl-D.", file=sys.stderr)
-    head, tail = sys.stdin.buffer.read(HEAD), b""
-    while part := sys.stdin.buffer.read(TAIL):
+    return _read(sys.stdin.buffer)
+
+
+def _is_file(name: str) -> bool:
+    """Never for a message, which may be longer than a name can be."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(stream: BinaryIO) -> str:
+    """Of any length."""
+    head, tail = stream.read(HEAD), b""
+    while part := stream.read(TAIL):
         tail = (tail + part)[-TAIL:]
     return (head + tail).decode("utf-8", "replace")
 

@@ -123,7 +123,10 @@ class Rules:
         if not status and noise.is_talk(part):
             return None
         for rule in self.words:
-            hit = _pattern(rule["has"]).search(raw if "raw" in rule else part)
+            text = raw if "raw" in rule else part
+            # A word that must be there is sooner looked for than what is around it.
+            maybe = "with" not in rule or any(word in text for word in rule["with"])
+            hit = _pattern(rule["has"]).search(text) if maybe else None
             if status not in rule.get("not", ()) and (hit or status in rule.get("status", ())):
                 row = {**rule, "code": self._finer(rule, part, hit)}
                 return _diagnosis(row, "likely", who, shown(hit.group(0), rule["has"]) if hit else where)
