@@ -74,14 +74,15 @@ def _strings(file: Path) -> list[str]:
 def stands_in(said: str, texts: Iterable[str]) -> bool:
     """Whether one of these texts, its blanks filled in, is what was said; where its lines break does not count."""
     whole = " ".join(said.split())
-    plain = (" ".join(text.split()) for text in texts)
-    return any(re.fullmatch(_pattern(text), whole) for text in plain if _likely(text, whole))
+    likely = (plain for plain, longest in map(_plain, texts) if len(longest) > 3 and longest in whole)
+    return any(re.fullmatch(_pattern(text), whole) for text in likely)
 
 
-def _likely(text: str, said: str) -> bool:
-    """The longest piece between two blanks stands there, letter for letter."""
-    longest = max(BLANK.split(text.replace("%%", "%")), key=len)
-    return len(longest) > 3 and longest in said
+@cache
+def _plain(text: str) -> tuple[str, str]:
+    """In one line, and its longest piece between two blanks, which stands letter for letter in what is said."""
+    plain = " ".join(text.split())
+    return plain, max(BLANK.split(plain.replace("%%", "%")), key=len)
 
 
 def _pattern(text: str) -> str:

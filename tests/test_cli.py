@@ -98,7 +98,7 @@ def api() -> Iterator[str]:
             self.wfile.write(b"{}")
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     secret = 'secrets: {token: "${env:CLI_TEST_PASSWORD}"}'
     where = f"{{base_url: 'http://127.0.0.1:{server.server_port}', probe: /me}}"
     yield f"  crm:\n    connector: http_api\n    settings: {where}\n    {secret}\n"

@@ -43,7 +43,8 @@ def listening(handler: type[BaseHTTPRequestHandler], **known: Any) -> Iterator[s
     """The address of a server whose handlers have these attributes."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (handler,), known))
     server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    # How often it looks whether it is over: some thousands of tests wait for that.
+    threading.Thread(target=server.serve_forever, args=(0.004,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
