@@ -8,8 +8,13 @@ import tempfile
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from bot.settings import data_dir
+
+# Milliseconds until what was sent must have arrived; seconds of silence until the other side is asked whether it is
+# there, between two such questions, and how many may stay unanswered.
+LIVELY = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 2}
 
 
 class StoreError(Exception):
@@ -45,13 +50,28 @@ def alone(path: Path) -> bool:
     return True
 
 
+def lively(url: str) -> str:
+    """Where the address says nothing of it, a line on which nothing is answered ends after some ten seconds, and
+    not as systems are set up: after a quarter of an hour. https://www.postgresql.org/docs/current/libpq-connect.html
+    Raises StoreError for what is no address.
+    """
+    try:
+        known = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:  # its words may hold the password
+        raise StoreError(
+            "MEND_DATABASE_URL is no address: in a password @ is written %40, / %2F and % itself %25"
+        ) from None
+    more = "&".join(f"{name}={value}" for name, value in LIVELY.items() if name not in known)
+    return f"{url}{'&' if '?' in url else '?'}{more}" if more else url
+
+
 def database_url() -> str:
     """`MEND_DATABASE_URL`, or the embedded PostgreSQL, started on first use and shared by all our processes."""
     given = os.environ.get("MEND_DATABASE_URL")
     if given:
         if not given.startswith(("postgresql://", "postgres://")):
             raise StoreError("MEND_DATABASE_URL must start with postgresql:// (it names another kind of database)")
-        return given
+        return lively(given)
     where = own_folder() / "postgres"
     try:
         return _embedded(where)

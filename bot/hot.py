@@ -270,7 +270,7 @@ class Hot:
             try:
                 async with connection.transaction():
                     yield connection
-            except Exception:
+            except BaseException:  # who is broken off in the middle rolls back as well
                 await connection.rolled_back()
                 raise
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ import sqlalchemy as sa
 from bot.playground import LocalSlack, run_local_slack
 from bot.slack import outbox as module
 from bot.slack.outbox import Outbox
-from bot.slack.sender import Later, Sender
+from bot.slack.sender import Later, Sender, SlackRefused
 from bot.store import Store
 from bot.tables import messages
 from bot.worker import sweep
 from flows.core.case import Case
+from tests.fakes.serve import Quiet, listening
 
 CASE = Case("c1", "T0LOCAL", "C0DATA", "U0ALICE", 1.0)
 
@@ -155,3 +158,48 @@ def test_a_message_that_slack_refused_once_can_be_posted_by_whoever_comes_next(f
         assert shown(slack) == ["m", "plan"]
 
     run(fresh, work)
+
+
+class InTheWay(Quiet):
+    """Something between us and Slack that answers in its place."""
+
+    answer: tuple[int, str, bytes]
+    more: dict[str, str] = {}
+
+    def do_POST(self) -> None:
+        status, kind, body = self.answer
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **self.more}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize("answer", [(200, "application/json", b'{"ok": tr'), (200, "text/html", b"<h1>Back soon</h1>")])
+def test_what_is_no_answer_of_slack_drops_no_message(answer: tuple[int, str, bytes]) -> None:
+    refused = refusal_of(answer=answer)
+    assert (refused.passing, refused.lost) == (True, True)
+
+
+def test_a_moment_until_which_to_wait_is_as_good_as_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    refused = refusal_of(answer=(429, "text/plain", b""), more={"Retry-After": at})
+    assert refused.error == "ratelimited"
+    assert 0 < refused.retry_after <= 90
+
+
+def refusal_of(**said: Any) -> SlackRefused:
+    async def token_of(team: str) -> str:
+        return "xoxb-1"
+
+    async def go(url: str) -> SlackRefused:
+        sender = Sender(token_of, f"{url}/api/")
+        try:
+            with pytest.raises(SlackRefused) as refused:
+                await sender.call("chat.postMessage", "T1", channel="C1", text="it")
+            return refused.value
+        finally:
+            await sender.close()
+
+    with listening(InTheWay, **said) as url:
+        return asyncio.run(go(url))

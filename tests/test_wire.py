@@ -9,7 +9,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from bot.database import StoreError, database_url
 from bot.hot import Hot
 from bot.wire import Wire, as_json
 
@@ -126,6 +128,22 @@ def test_the_transaction_after_a_rollback_finds_what_it_needs(fresh: str) -> Non
     run(fresh, work)
 
 
+def test_the_transaction_after_one_that_was_broken_off_finds_what_it_needs(fresh: str) -> None:
+    async def work(hot: Hot) -> None:
+        async with hot.transaction() as connection:
+            await hot.one("SELECT 1", {}, connection)
+            await hot.all("SELECT 3", {}, connection)
+        for _ in range(2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05), hot.transaction():
+                    await asyncio.sleep(20)
+            async with hot.transaction() as connection:
+                await hot.all("SELECT 3", {}, connection)
+                assert await hot.one("SELECT 1", {}, connection) == (1,)
+
+    run(fresh, work)
+
+
 def test_an_answer_that_nobody_waited_for_is_not_that_to_the_next_question(fresh: str) -> None:
     async def work(hot: Hot) -> None:
         async with hot.connection() as held:
@@ -163,3 +181,22 @@ def test_every_notification_is_counted(fresh: str) -> None:
             return heard.result() + await asyncio.wait_for(ears.notified(), 30)
 
     assert run(fresh, work) == 3
+
+
+def test_a_line_that_nobody_answers_on_ends_in_seconds_unless_its_address_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://u:p%40@db.test/mend?sslmode=require&keepalives_idle=60")
+    read = conninfo_to_dict(database_url())
+    assert (read["password"], read["sslmode"], read["keepalives_idle"]) == ("p@", "require", "60")
+    assert 1000 <= int(read["tcp_user_timeout"]) <= 30_000
+    assert int(read["keepalives_interval"]) * int(read["keepalives_count"]) <= 30
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://db.test/mend")
+    assert int(conninfo_to_dict(database_url())["keepalives_idle"]) <= 30
+
+
+def test_an_address_that_is_none_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://u:s3cret%zz@db.test/mend")
+    with pytest.raises(StoreError, match="is no address") as told:
+        database_url()
+    assert "s3cret" not in str(told.value)

@@ -17,6 +17,8 @@ log = logging.getLogger("mend.slack")
 QUIET = logging.getLogger("mend.slack.calls")
 QUIET.setLevel(logging.WARNING)
 PAGES = 20
+# Seconds, where a 429 names a moment, as what stands between us and Slack may.
+A_WHILE = 30.0
 PASSING = frozenset(
     {
         "internal_error",
@@ -244,12 +246,15 @@ class Sender:
 
 def _refusal(error: SlackApiError) -> SlackRefused:
     response = error.response
-    status = getattr(response, "status_code", 0)
+    status = getattr(response, "status_code", 0) or getattr(response, "status", 0)
     headers = {str(k).lower(): v for k, v in (getattr(response, "headers", None) or {}).items()}
     data = getattr(response, "data", None)
-    name = str(data.get("error", "unknown")) if isinstance(data, dict) else f"http_{status}"
+    name = str(data.get("error") or "") if isinstance(data, dict) else ""
     if status == 429:
         after = headers.get("retry-after", "1")
-        after = after[0] if isinstance(after, list) else after
-        return SlackRefused("ratelimited", passing=True, retry_after=float(after or 1))
+        after = str(after[0] if isinstance(after, list) else after)
+        return SlackRefused("ratelimited", passing=True, retry_after=float(after) if after.isdecimal() else A_WHILE)
+    if not name and status < 300:  # half an answer, or a page of something in between: what was asked may be done
+        return SlackRefused("no_answer", passing=True, lost=True)
+    name = name or f"http_{status}"
     return SlackRefused(name, passing=status >= 500 or name in PASSING)
