@@ -11,8 +11,8 @@ from bot.checks.base import Target
 from bot.checks.http_ask import ask, clean, kind_of_auth, said, spec
 from bot.checks.http_found import failed, found
 from bot.checks.http_good import DISGUISED
-from bot.checks.http_judge import judge, own, plain, same, sheet_says
-from bot.checks.http_ruling import FIREWALL, FORBIDDEN, Ruling, walled
+from bot.checks.http_judge import BAD_KEY, judge, own, plain, same, sheet_says
+from bot.checks.http_ruling import FIREWALL, FORBIDDEN, STRANGE_401, Ruling, walled
 from bot.checks.http_seen import KEY, MISSING, Seen, Word
 from bot.checks.http_words import inward
 from bot.drivers.http import Answer
@@ -127,12 +127,15 @@ def _ruled(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) 
         return Ruling("bad", "config_error", "config.path_missing", ("privilege.resource_hidden",))
     if ruling is FORBIDDEN and _for_everybody(target, seen, name, probe, answer):
         return replace(UNSAID, alternatives=WALLS) if _accepted(target) and plain(target) else walled(ruling)
-    if ruling is FIREWALL and answer.status == 403 and _accepted(target) and plain(target):
-        return _behind_a_page(target, seen, name, probe, answer)
-    return ruling
+    if not (_accepted(target) and plain(target)):
+        return ruling
+    if ruling is STRANGE_401:
+        # No challenge and no words: the server of what was probed, which knows the credential, or a gate's page.
+        return replace(ruling, alternatives=(*ruling.alternatives, UNSAID.code)) if answer.is_html else BAD_KEY
+    return _behind_a_page(target, seen, name, probe) if ruling is FIREWALL and answer.status == 403 else ruling
 
 
-def _behind_a_page(target: Target, seen: Seen, name: str, probe: Probe, answer: Answer) -> Ruling:
+def _behind_a_page(target: Target, seen: Seen, name: str, probe: Probe) -> Ruling:
     """403 in no form of an API, with a credential that is accepted elsewhere."""
     control = _control(target, seen, name, probe)
     if control is not None and control.status == 401:
