@@ -108,6 +108,9 @@ def _with_control(target: Target, path: str, answer: Answer, ruling: Ruling | No
         return _proven(target, path, answer, control, equal)
     if control is not None:
         ruling = _compared(target, answer, control, ruling, equal)
+    if ruling.code == "auth.credential_not_sent" and kind_of_auth(target) == "none":
+        words = f"{said(target, answer)}; no credential is configured (auth is none)"
+        return found(LOGIN, target, words, ruling, answer)
     if ruling.cause == "missing_privilege" and ruling.verdict == "bad" and ruling.code == "auth.insufficient_scope":
         if ruling is FORBIDDEN:
             # In nobody's words, an account that is off or an address that is kept out may be refused too.

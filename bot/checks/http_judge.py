@@ -69,7 +69,7 @@ def _to_nobody(answer: Answer, ruling: Ruling, identity: bool) -> Ruling:
         if "www-authenticate" in answer.headers:
             return NOT_SENT
         return replace(NOT_SENT, verdict="unclear", alternatives=(STRANGE_401.code, "access.ip_not_allowed"))
-    if ruling is FORBIDDEN and identity:
+    if ruling.cause == "missing_privilege" and identity:
         return replace(NOT_SENT, verdict="unclear", alternatives=(ruling.code, "access.ip_not_allowed"))
     return ruling
 

@@ -27,7 +27,8 @@ CLIENT = {
     402: Ruling("bad", "account_billing", "account.unpaid"),
     404: Ruling("bad", "config_error", "config.wrong_base_path", ("config.wrong_tenant", "privilege.resource_hidden")),
     405: Ruling("bad", "config_error", "config.wrong_method"),
-    406: Ruling("bad", "config_error", "config.wrong_media_type", ("config.wrong_base_path",)),
+    # JSON is asked for, and there is none at this path: https://www.rfc-editor.org/rfc/rfc9110#section-15.5.7
+    406: Ruling("bad", "config_error", "config.wrong_base_path", ("config.wrong_media_type",)),
     408: Ruling("bad", "third_party_down", "availability.too_slow"),
     410: Ruling("bad", "config_error", "config.api_version_retired", ("config.wrong_base_path",)),
     413: Ruling("bad", "config_error", "limit.payload_too_large"),
