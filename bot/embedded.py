@@ -16,6 +16,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -124,9 +125,21 @@ class _Runner:
         self._run("initdb", "--auth=trust", "--encoding=utf8", "-U", "postgres", "-D", self._place())
 
     def start(self) -> None:
+        self._free_its_number()
         options = f"-h '' -p 5432 -k {shlex.quote(self._new_socket_folder())}"
         place = self._place()
         self._run("pg_ctl", "-w", "-t", str(PATIENCE), "-D", place, "-l", f"{place}/log", "-o", options, "start")
+
+    def _free_its_number(self) -> None:
+        """After a power cut another program may have the number of the server that was, and keeps ours from starting.
+        The file stays: PostgreSQL itself looks whether anything of that server is left."""
+        file = self.folder / "postmaster.pid"
+        with contextlib.suppress(OSError, ValueError):  # no server was there, or no /proc is
+            number, _, more = file.read_text(encoding="utf-8").partition("\n")
+            if Path(f"/proc/{int(number)}/comm").read_text(encoding="utf-8").strip() != "postgres":
+                (ended := subprocess.Popen([sys.executable, "-c", ""])).wait()
+                with open(os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW), "w", encoding="utf-8") as out:
+                    out.write(f"{ended.pid}\n{more}")
 
     def stop(self) -> None:
         where = self.socket_folder()

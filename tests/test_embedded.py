@@ -63,6 +63,27 @@ def test_it_is_taken_over_from_a_process_that_was_killed(server: Embedded) -> No
     assert not answers(url)
 
 
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="who has which number is read in /proc")
+def test_it_starts_after_a_power_cut_though_another_program_has_its_number(server: Embedded) -> None:
+    server.start()
+    file = server.folder / "postmaster.pid"
+    said, owner = file.read_text(), file.stat()
+    number = said.partition("\n")[0]
+    before = psutil.Process(int(number))
+    before.kill()
+    psutil.wait_procs([before, *before.children(recursive=True)], 20)
+    who = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+    other = subprocess.Popen(["sleep", "60"], **who)
+    try:
+        file.write_text(said.replace(number, str(other.pid), 1))
+        os.chown(file, owner.st_uid, owner.st_gid)
+        assert answers(server.start())
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_a_first_start_that_was_cut_short_is_begun_anew(server: Embedded) -> None:
     half = server.folder.with_name(".postgres.new")
     half.mkdir()
