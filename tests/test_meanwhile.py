@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import hot, upkeep
+from bot import expiries, hot, upkeep
 from bot import runner as runner_module
 from bot.effects import Hands
 from bot.foreman import Foreman
@@ -224,3 +224,23 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(fresh: str, monkey
         assert len(started) == 2
 
     run(fresh, Settings(), work)
+
+
+def test_who_asks_for_the_status_while_slack_is_slow_leaves_the_database_to_others(
+    fresh: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(team: str, user: str) -> bool:
+        await asyncio.sleep(0.8)
+        return False
+
+    async def work(store: Store, hands: Hands) -> None:
+        monkeypatch.setattr(hands.voice.sender, "is_guest", slow)
+        async with store.transaction() as connection:
+            await expiries.keep(connection, "shop", "password", "stitch", 1.0)
+        wishes = Wishes(store, shop, hands.voice.sender)
+        place = {"team": "T1", "channel": "C1"}
+        asked = [wishes.grant(Wish("status"), place, f"U{n}", f"k{n}") for n in range(5 * store.hot.pool.max_size)]
+        told = await asyncio.gather(*asked)
+        assert all("shop" in one["text"] for one in told)
+
+    run(fresh, shop(), work)

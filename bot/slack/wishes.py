@@ -137,10 +137,10 @@ class Wishes:
 
     async def _own_cases(self, verb: str, place: Mapping[str, str], user: str, key: str) -> Payload:
         led = [user, *await self._groups(place["team"], user)]
+        if verb == "status":
+            return await self._status(place["team"], user, led)
         async with self.store.hot.transaction() as connection:
-            rows = await self.store.cases_of(connection, place["team"], led, OPEN if verb == "status" else PAUSED)
-            if verb == "status":
-                return await self._status(connection, rows, place["team"], user)
+            rows = await self.store.cases_of(connection, place["team"], led, PAUSED)
             if not rows:
                 return render.ephemeral("resume_none", {})
             last = next((r for r in rows if r.channel == place["channel"]), rows[0])
@@ -148,11 +148,14 @@ class Wishes:
             await receive(self.store, connection, last.id, Event("answered", key, time.time(), user, data=data))
         return render.ephemeral("resuming", {"connection": last.connection, "url": last.permalink})
 
-    async def _status(self, connection: Connection, rows: Sequence[Any], team: str, user: str) -> Payload:
-        listed = [{"connection": r.connection, "state": r.state, "permalink": r.permalink} for r in rows]
+    async def _status(self, team: str, user: str, led: Sequence[str]) -> Payload:
+        """No connection to the database is held while Slack is asked who they are: there are some for twenty people."""
         settings = self.settings()
         until = time.time() + max(settings.watch.days) * DAY
-        soon = await self.store.ending(connection, settings.connections, until)
+        async with self.store.hot.transaction() as connection:
+            rows = await self.store.cases_of(connection, team, led, OPEN)
+            soon = await self.store.ending(connection, settings.connections, until)
+        listed = [{"connection": r.connection, "state": r.state, "permalink": r.permalink} for r in rows]
         shown = ending(soon, settings) if soon and await self._is_member(team, user) else []
         return render.ephemeral("status_list", {"cases": listed, "ending": shown, "now": time.time()})
 
