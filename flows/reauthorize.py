@@ -40,7 +40,7 @@ ARROWS: list[list[Any]] = [
     ["failed", "confirming_recovery", "checking_permissions", "permissions_failed"],
     ["retried", "waiting_for_provider", "checking_status"],
     ["retried", "regenerating_credentials", "verifying_credentials"],
-    ["mended", [*CHECKING, "waiting_for_provider", "regenerating_credentials"], "confirming_recovery"],
+    ["mended", [*CHECKING, "waiting_for_provider", "regenerating_credentials", "escalating"], "confirming_recovery"],
     ["skipped", ["checking_status", "waiting_for_provider"], "checking_network"],
     ["skipped", "checking_network", "verifying_credentials"],
     ["skipped", ["verifying_credentials", "regenerating_credentials"], "checking_permissions"],

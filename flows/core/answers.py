@@ -49,7 +49,7 @@ def tried(case: Case, event: Event) -> bool:
 
 def leaked(case: Case, event: Event) -> bool:
     """Somebody typed a secret here. They alone are told, and offered to replace it at once."""
-    buttons = () if case.state in CLOSED else tuple(f"mend_{way}" for way in case.repairs)
+    buttons = tuple(f"mend_{way}" for way in case.repairs) if case.waiting else ()
     return refuse(case, event, "leaked", buttons, kind=event.data["form"])
 
 
@@ -104,7 +104,15 @@ def keeps(case: Case) -> bool:
     return bool(case.finding and case.finding.facts.get("kept"))
 
 
-ANSWERS: dict[str, Hear] = {"mend_hand_over": hand_over, "mend_forget": forget}
+def take_over(case: Case, event: Event) -> bool:
+    if case.owner == event.user:
+        return False
+    case.owner = event.user
+    case.orders.append(say("took_over", by=event.user))
+    return True
+
+
+ANSWERS: dict[str, Hear] = {"mend_hand_over": hand_over, "mend_forget": forget, "mend_take_over": take_over}
 
 
 def unclear(case: Case, event: Event) -> bool:

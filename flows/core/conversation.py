@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from transitions import Machine
 
-from flows.core import job, rotation
+from flows.core import desk, job, rotation
 from flows.core.answers import ANSWERS, HEARD, Hear, ask, confirm_link, over, rate, refuse, settled, tell, unclear
 from flows.core.case import CLOSED, Case
 from flows.core.effects import Event, Order, run, say
@@ -24,6 +24,11 @@ HARMLESS = frozenset(
 ALWAYS_FRESH = frozenset(
     {"mend_take_over", "mend_resume", "mend_helpful", "mend_not_helpful", "mend_it_was_me", "mend_not_me"}
     | {"mend_show_secret", "mend_revoke"}
+)
+# What leads away from the question that it stands under; once that is answered, its button leads nowhere any more.
+LEADS_AWAY = frozenset(
+    {"mend_skip", "mend_back", "mend_fixed", "mend_escalate", "mend_cancel"}
+    | {"mend_update_credentials", "mend_reauthorize", "mend_rotate"}
 )
 AFTER_ESCALATION = frozenset(
     {"mend_resume", "mend_cancel", "mend_take_over", "status", "mend_show_secret", "mend_revoke"}
@@ -79,7 +84,6 @@ class Conversation:
             "yes": lambda case, event: refuse(case, event, "not_now", trigger="yes"),
             "no": self.no,
             "mend_cancel": self.move("cancel"),
-            "mend_take_over": self.take_over,
             "mend_resume": self.move("resume"),
             "mend_it_was_me": confirm_link(True),
             "mend_not_me": confirm_link(False),
@@ -126,8 +130,13 @@ class Conversation:
         seen = [Finding.from_dict(raw) for raw in event.data["findings"]]
         steps = {f.step for f in seen}
         alone = job.awaited(case) and steps == {job.STEP}
-        case.findings = [f for f in case.findings if f.step not in steps] + seen
         parked = case.state == "waiting_for_provider"
+        if parked and {f.verdict for f in seen} & {"bad", "unclear"} == {"unclear"}:
+            return True  # a page that cannot be read does not say that the outage is over
+        case.findings = [f for f in case.findings if f.step not in steps] + seen
+        if not (parked or alone or self.looks(case)):  # somebody has gone on meanwhile: it stands in their ticket
+            case.orders.append(Order("root"))
+            return False
         if not (parked or alone):
             case.orders.append(Order("progress", {"walk": case.version}))
         if alone and job.awaited(case):  # still to come
@@ -142,6 +151,10 @@ class Conversation:
         if not parked and not self.fire(case, "failed", event):
             self.explain(case)
         return True
+
+    def looks(self, case: Case) -> bool:
+        """Checks are under way, and nobody is asked anything."""
+        return not case.waiting and (case.state in self.checking or case.state == "confirming_recovery")
 
     def due(self, case: Case, event: Event) -> bool:
         if event.data["due"] != case.due or not case.due:
@@ -164,7 +177,7 @@ class Conversation:
     def ticket(self, case: Case, event: Event) -> bool:
         """The desk answered. A ticket that comes late, after the case was closed, is still told."""
         if event.data.get("url") is None:
-            return case.state == "escalating" and not_taken(case, event)
+            return case.state == "escalating" and desk.not_taken(case, event)
         told = case.state != "escalating" and bool(case.ticket.get("id"))
         case.ticket = {"url": str(event.data["url"]), "id": str(event.data.get("id", ""))}
         if told:
@@ -194,7 +207,8 @@ class Conversation:
         answer, version = event.data["answer"], event.data.get("version")
         if event.role == "reader":
             return refuse(case, event, "read_only")
-        if version is not None and version != case.version and answer not in ALWAYS_FRESH:
+        answered = version != case.version or (not case.waiting and answer in LEADS_AWAY)
+        if version is not None and answered and answer not in ALWAYS_FRESH:
             return refuse(case, event, "stale")
         if event.role == "helper" and answer not in HARMLESS:
             return refuse(case, event, "not_yours", ("mend_take_over",))
@@ -245,6 +259,8 @@ class Conversation:
     def rotated(self, case: Case, event: Event) -> bool:
         """Replaced everywhere, the old one ended: the case goes on to its own proof."""
         case.rotation = {**case.rotation, "stage": "done"}
+        if case.waiting:
+            case.orders.append(over(case, "rotated"))
         case.orders.append(say("rotated", by=event.user, old=event.data["old"], sent=event.data["sent"]))
         self.fire(case, "mended", event)
         return True
@@ -278,23 +294,5 @@ class Conversation:
         return True
 
     def no(self, case: Case, event: Event) -> bool:
-        leaves = case.state == "escalating"
+        leaves = case.state == "escalating" or rotation.asked(case)
         return self.move("back")(case, event) if leaves else refuse(case, event, "not_now", trigger="no")
-
-    def take_over(self, case: Case, event: Event) -> bool:
-        if case.owner == event.user:
-            return False
-        case.owner = event.user
-        case.orders.append(say("took_over", by=event.user))
-        return True
-
-
-def not_taken(case: Case, event: Event) -> bool:
-    """The desk took no ticket. It is tried again, ever more seldom and without end, and a person may try at once."""
-    tries = int(case.ticket.get("tries", 0)) + 1
-    wait = float(event.data.get("after") or 0.0) or min(30.0 * 2.0 ** min(tries - 1, 7), 3600.0)
-    problem, said = str(event.data["problem"]), str(event.data.get("said", ""))
-    case.ticket = {"problem": problem, "said": said, "tries": str(tries), "after": str(wait)}
-    if not case.waiting:
-        ask(case, "desk_down", ("mend_confirm_ticket", "mend_back", "mend_cancel"), problem=problem, said=said)
-    return True

@@ -10,6 +10,7 @@ from flows.core.finding import Finding
 STEP, CHECK = "confirm_recovery", "data_flows_again"
 WAITING = ("mend_check_again", "mend_skip", "mend_escalate")
 STARTABLE = ("mend_start_job", *WAITING)
+FAILED = ("mend_start_job", "mend_check_again", "mend_escalate", "mend_cancel")
 
 
 def found(case: Case) -> Finding | None:
@@ -34,7 +35,7 @@ def explain(case: Case) -> None:
     if awaited(case):
         ask(case, "waiting_for_job", WAITING if runs(case) else STARTABLE)
     else:
-        ask(case, "job_failed", ("mend_start_job", "mend_check_again", "mend_escalate", "mend_cancel"))
+        ask(case, "job_failed", FAILED)
 
 
 def look(case: Case) -> None:
@@ -66,7 +67,8 @@ def started(case: Case, event: Event) -> bool:
     if not problem:
         facts = {**top.facts, "job": "running"}
         case.findings = [f for f in case.findings if f.check != CHECK] + [Finding(STEP, CHECK, "unclear", facts=facts)]
-    ask(case, "job_started", STARTABLE if problem else WAITING, by=event.user, problem=problem)
+    buttons = WAITING if not problem else STARTABLE if awaited(case) else FAILED
+    ask(case, "job_started", buttons, by=event.user, problem=problem)
     return True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.core.answers import Hear, ask, refuse, settled
-from flows.core.case import CLOSED, Case
+from flows.core.case import Case
 from flows.core.effects import Event, Order, say
 
 AFTER = ("mend_fixed", "mend_check_again", "mend_back", "mend_escalate")
@@ -29,7 +29,10 @@ def plan(case: Case) -> None:
 
 def planned(case: Case, event: Event) -> bool:
     """The preview is there, or why Mend cannot do it itself."""
-    if event.data["run"] != case.run or case.rotation.get("stage") != "planning" or case.state in CLOSED:
+    if event.data["run"] != case.run or case.rotation.get("stage") != "planning":
+        return False
+    if case.waiting or case.state != "regenerating_credentials":  # something else was asked for meanwhile
+        case.rotation = {}
         return False
     if problem := str(event.data.get("problem", "")):
         case.rotation = {}
@@ -43,14 +46,20 @@ def planned(case: Case, event: Event) -> bool:
             **{k: event.data.get(k, "") for k in ("said", "needs")},
         )
     else:
-        case.rotation = {"stage": "asked"}
         ask(case, "offer_rotate", ("mend_confirm_rotation", *AFTER[2:]), by=event.user, plan=event.data["plan"])
+        case.rotation = {"stage": "asked", "question": str(case.version)}
     return True
+
+
+def asked(case: Case) -> bool:
+    """Whether it may be replaced is what is asked now: a yes to a later question says nothing of it."""
+    own = case.rotation.get("stage") == "asked" and case.rotation.get("question") == str(case.version)
+    return own and case.waiting and case.state == "regenerating_credentials"
 
 
 def confirm(case: Case, event: Event) -> bool:
     """The yes. Whoever leads the case may not be whoever may change the source: mend.yml says who may."""
-    if case.rotation.get("stage") != "asked" or case.state != "regenerating_credentials":
+    if not asked(case):
         return refuse(case, event, "not_now", trigger="yes")
     if not event.data.get("may_rotate"):
         return refuse(case, event, "rotation_not_yours")
@@ -71,7 +80,7 @@ def rotating(case: Case, event: Event) -> bool:
 def undone(case: Case, event: Event) -> bool:
     """It could not be done and what was there before is in force, or nobody can tell: either is told plainly."""
     case.rotation, told = {}, {part: event.data[part] for part in ("problem", "said", "kept")}
-    if case.state in CLOSED or case.state == "escalated":
+    if case.state != "regenerating_credentials":
         case.orders.append(say("rotation_failed", **told))
         return True
     others = tuple(f"mend_{way}" for way in case.repairs if way != "rotate")

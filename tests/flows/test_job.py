@@ -99,3 +99,12 @@ def test_our_own_proof_cannot_be_skipped_where_a_job_is_awaited_neither() -> Non
 
 def test_where_the_platform_cannot_tell_nobody_waits() -> None:
     assert confirming(job("skipped")).case.state == "resolved"
+
+
+def test_a_failed_job_that_cannot_be_started_again_offers_no_skip_which_would_be_refused() -> None:
+    talk = looked(confirming(job("unclear", job="none")), job("bad", job="bad"))
+    talk.answer("mend_start_job")
+    talk.hear("job_started", problem="the platform does not answer")
+    offered = next(o.args["buttons"] for o in talk.case.orders if o.args.get("template") == "job_started")
+    assert "mend_skip" not in offered
+    assert "mend_start_job" in offered
