@@ -50,6 +50,14 @@ ROWS = re.compile(r"csv|ndjson|jsonl|json-seq|tab-separated", re.I)
 XML_SAYS = re.compile(
     r"<[^<>]*(?:err|fault|fail|exception|message|msg|reason|detail|status|code|result|response)[^<>]*>[^<]*", re.I
 )
+# The envelope of SOAP or one element, and the error in it, with its attributes, its words and what follows.
+XML_ERROR = re.compile(
+    r"(?:(?:<(?:\w+:)?(?:envelope|header|body)\b[^<>]{0,500}>\s*){0,4}|<[^<>]{1,500}>\s*)<(?:\w+:)?(?:error|errors|err|fault|exception|error_?(?:response|message|msg))\b"
+    r"(?![-.:])([^<>]{0,500})>([^<]{0,300})(.{0,2})",
+    re.I | re.S,
+)
+XML_ABOUT = re.compile(r"\b(?:code|msg|message|reason|text)=", re.I)
+FAILED = re.compile(r"(?:fatal|error|exception|failed|failure)\s?[:!(\[-]", re.I)
 NO_KEY = Ruling(
     "bad", "invalid_credentials", "auth.invalid_token",
     ("auth.token_revoked", "auth.access_token_expired", "auth.credential_not_sent"),
@@ -100,7 +108,7 @@ def _unreadable(target: Target, answer: Answer) -> Ruling | None:
     if not text:
         nothing = Ruling("unclear", "unclassified", "availability.empty_response", ("config.wrong_base_path",))
         return nothing if spec(target).own_error or answer.status != 204 else None
-    if NOBODY.search(_spoken(kind, text[:300])):
+    if NOBODY.search(_spoken(kind, text[:300])) or (not ROWS.search(kind) and _refuses(text)):
         return DISGUISED
     if not spec(target).own_error and not IS_JSON.search(kind):
         return None  # an API may speak another language
@@ -115,6 +123,19 @@ def _unreadable(target: Target, answer: Answer) -> Ruling | None:
     return Ruling("unclear", "unclassified", "availability.malformed_response", ("config.wrong_base_path",))
 
 
+def _refuses(text: str) -> bool:
+    """A text that begins with an error, or the first thing that XML tells is one: SOAP's Fault in its Body."""
+    if text[:1] != "<":
+        return bool(FAILED.match(text))
+    found = XML_ERROR.match(re.sub(r"<[?!][^<>]{0,500}>", "", text[:8192]).strip())
+    if found is None:
+        return False
+    about, said, after = found.groups()
+    if about.endswith("/"):
+        return bool(XML_ABOUT.search(about))
+    return not FINE.fullmatch(said.strip()) if said.strip() else not after.startswith("</")
+
+
 def _spoken(kind: str, text: str) -> str:
     """What a program says for itself in what is no JSON."""
     if ROWS.search(kind):
@@ -124,7 +145,10 @@ def _spoken(kind: str, text: str) -> str:
 
 def _disguised(answer: Answer) -> Ruling | None:
     """JSON that says no with a status that says yes."""
-    body = _opened(answer.body)
+    told = answer.body
+    if told is False or (isinstance(told, str) and (NOBODY.search(told[:300]) or _refuses(told.strip()))):
+        return DISGUISED
+    body = _opened(told)
     if _all_failed(body) or any(body.get(key) is False for key in WELL):
         refused = True
     elif _record(body):

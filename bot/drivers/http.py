@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from bot.drivers.authorities import authorities
 from bot.drivers.http_lines import adapter
-from bot.drivers.http_text import decoded
+from bot.drivers.http_text import bare, decoded
 from bot.drivers.http_trouble import port, split, trouble_of
 from bot.drivers.network import Deadline, Trouble
 from bot.drivers.proxy import through_proxy
@@ -49,7 +49,7 @@ class Answer:
     @property
     def is_html(self) -> bool:
         """A page; programs in PHP and Flask call their JSON and their plain words one too, when nobody tells them."""
-        if self.text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
+        if bare(self.text)[:15].lower().startswith(("<!doctype", "<html")):
             return True
         return "html" in self.headers.get("content-type", "") and "<" in self.text and not self.is_json
 

@@ -20,3 +20,11 @@ def decoded(data: bytes, content_type: str) -> str:
     except LookupError:  # there is no ISO 8859-12, and UTF-8 has no order of bytes
         text = data.decode(detected, "replace")
     return text.removeprefix("\ufeff")
+
+
+def bare(text: str) -> str:
+    """Without space and comments before what a page begins with."""
+    rest = text[:8192].lstrip()
+    while rest.startswith("<!--") and (end := rest.find("-->", 4)) > 0:
+        rest = rest[end + 3 :].lstrip()
+    return rest
