@@ -454,6 +454,27 @@ def test_a_connector_that_is_not_there_keeps_nobody_else_from_being_looked_at(me
     assert (explained.code, explained.json["cause"]) == (1, "missing_privilege")
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        (
+            "mend.yml",
+            "connections:\n  crm: {connector: hubspot, settings: {start: 2026-02-30}}\n",
+            "mend.yml:2: not valid",
+        ),
+        ("acme.yaml", "key: acme\nextends: postgres\nfacts_date: 2026-13-01\n", "acme.yaml:3:13: not valid YAML"),
+        ("acme.yaml", "key: acme\ntitle: A\nextends: postgres\nfields: [{name: [a]}]\n", "acme.yaml:4"),
+    ],
+)
+def test_a_file_with_a_date_or_name_that_is_none_is_told_with_its_line(
+    mend: Mend, name: str, text: str, told: str
+) -> None:
+    Path(name).write_text(text)
+    ran = mend("check", "crm") if name == "mend.yml" else mend("lint", name)
+    assert told in ran.out + ran.err
+    assert "fault of Mend" not in ran.out + ran.err
+
+
 def test_doctor_names_every_connection_that_cannot_be_used(mend: Mend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEND_DATABASE_URL", "postgresql://127.0.0.1:1/mend")
     missing = refused("a").replace("CLI_TEST_PASSWORD", "NEVER_SET")

@@ -146,7 +146,7 @@ def _spoken(kind: str, text: str) -> str:
 def _disguised(answer: Answer) -> Ruling | None:
     """JSON that says no with a status that says yes."""
     told = answer.body
-    if told is False or (isinstance(told, str) and (NOBODY.search(told[:300]) or _refuses(told.strip()))):
+    if isinstance(told, str) and (NOBODY.search(told[:300]) or _refuses(told.strip())):
         return DISGUISED
     body = _opened(told)
     if _all_failed(body) or any(body.get(key) is False for key in WELL):

@@ -231,8 +231,8 @@ def _on_base(path: Path, text: str, raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fields_over(old: list[Any], new: list[Any]) -> list[Any]:
-    changed = {one.get("name"): one for one in new if isinstance(one, dict)}
+    changed = {str(one.get("name")): one for one in new if isinstance(one, dict)}
     known = [one.get("name") for one in old]
-    return [{**one, **changed.get(one.get("name"), {})} for one in old] + [
+    return [{**one, **changed.get(str(one.get("name")), {})} for one in old] + [
         one for one in new if not isinstance(one, dict) or one.get("name") not in known
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
@@ -37,6 +38,17 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return dict(super().construct_mapping(node, deep))
 
 
+def _or_its_place(read: Callable[[Any, yaml.ScalarNode], Any], loader: _Loader, node: yaml.ScalarNode) -> Any:
+    """What looks like a date or a number and is none is told with its line: 2026-02-30."""
+    try:
+        return read(loader, node)
+    except ValueError as error:
+        raise ConstructorError(None, None, f"{node.value[:20]}: {error}", node.start_mark) from None
+
+
+for _kind in ("int", "timestamp"):
+    _read = getattr(yaml.SafeLoader, f"construct_yaml_{_kind}")
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", partial(_or_its_place, _read))
 LOADER = _Loader
 
 
