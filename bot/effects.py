@@ -105,15 +105,16 @@ class Hands:
         from bot.checks.target import target_for
         from bot.platforms.witness import seen_there
 
-        if lives_there(self.settings(), case.connection):
-            return seen_there(self.settings(), case.connection, case.team, step)
+        settings = self.settings()
         try:
-            target = target_for(self.settings(), case.connection, case.team)
+            target = target_for(settings, case.connection, case.team)
         except Exception as error:
             at = "check_network" if step in ("confirm_recovery", "check_status") else step
             return [
                 Finding(at, "configuration", "bad", "config_error", "config.wrong_format", evidence=str(error)[:300])
             ]
+        if lives_there(settings, case.connection):
+            return seen_there(settings, case.connection, case.team, step)
         return run_all(target) if step == "confirm_recovery" else run_step(target, step)
 
     async def open_ticket(self, case: Case, args: Mapping[str, Any], key: str) -> None:

@@ -287,3 +287,20 @@ def test_a_hooks_secret_that_was_replaced_in_its_file_is_the_secret_with_the_nex
         assert [*seen, await hooks._secret(hook.secret)] == ["old", "new"]
 
     run(fresh, shop(), work)
+
+
+def test_a_connection_of_the_platforms_that_is_wrongly_set_up_is_told_of_and_not_retried_in_silence(fresh: str) -> None:
+    made = {"connector": "postgres", "settings": {"host": "127.0.0.1", "connect_timeout": "soon"}}
+    settings = Settings.model_validate(
+        {"connections": {"shop": made}, "platform": {"kind": "stitch", "token": "never-sent"}}
+    )
+
+    async def work(store: Store, hands: Hands) -> None:
+        await hands.run(CASE, {"step": "verify_credentials"}, "k")
+        async with store.alone() as connection:
+            query = "SELECT args->'event'->'data'->'findings'->0 FROM procrastinate_jobs"
+            found = (await connection.execute(sa.text(query))).scalar()
+        assert (found["verdict"], found["cause"]) == ("bad", "config_error")
+        assert "connect_timeout" in found["evidence"]
+
+    run(fresh, settings, work)
