@@ -116,6 +116,14 @@ def _codes(error: Exception) -> list[int]:
     return [error.smtp_code] if isinstance(error, smtplib.SMTPResponseException) else []
 
 
+def _is_address(text: str) -> bool:
+    try:
+        EmailMessage()["To"] = text
+    except (ValueError, IndexError):  # a line break, half an address
+        return False
+    return True
+
+
 def make(raw: Mapping[str, Any]) -> EmailDesk:
     missing = [name for name in ("host", "from", "to") if not raw.get(name)]
     if missing:
@@ -127,4 +135,10 @@ def make(raw: Mapping[str, Any]) -> EmailDesk:
     if not port.isdigit():
         raise DeskError("config", "desk.port of mend.yml: a number is needed")
     user, password = str(raw.get("user") or ""), str(raw.get("password") or "")
+    for name, value in (("user", user), ("password", password)):
+        if not value.isascii():  # Python's smtplib sends no others, in any way of signing in
+            raise DeskError("config", f"desk.{name} of mend.yml: only letters of ASCII can be sent to a mail server")
+    for name in ("from", "to"):
+        if not _is_address(str(raw[name])):
+            raise DeskError("config", f"desk.{name} of mend.yml: write an address, as help@acme.com")
     return EmailDesk(str(raw["host"]), str(raw["from"]), str(raw["to"]), int(port), user, password, tls)

@@ -292,7 +292,18 @@ def test_a_mail_carries_the_case_in_its_message_id_and_the_evidence_beside_the_t
         assert json.loads(evidence.get_payload(decode=True)) == [{"check": "credentials_accepted"}]
 
 
-@pytest.mark.parametrize(("keys", "said"), [({"tls": "maybe"}, "desk.tls"), ({"port": "smtp"}, "desk.port")])
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"tls": "maybe"}, "desk.tls"),
+        ({"port": "smtp"}, "desk.port"),
+        ({"password": "töken"}, "desk.password"),
+        ({"user": "böt"}, "desk.user"),
+        ({"to": "help\n@acme.test"}, "desk.to"),
+        ({"to": "<"}, "desk.to"),
+        ({"from": "Mend\n<mend@acme.test>"}, "desk.from"),
+    ],
+)
 def test_a_bad_value_of_the_mail_desk_is_named(keys: dict[str, str], said: str) -> None:
     with mailbox() as box, pytest.raises(DeskError, match=said):
         of_email(box).make(**keys)
