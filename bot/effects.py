@@ -83,7 +83,8 @@ class Hands:
         """What our own checks see, and at the end what the pipeline itself does."""
         from bot.platforms.witness import data_flows_again
 
-        found = [] if step == "await_job" else self._checked(case, step)
+        ours = step != "await_job" or case.connection not in self.settings().connections
+        found = self._checked(case, step) if ours else []
         if step not in ("await_job", "confirm_recovery") or explaining(found):
             return found
         if not runs_there(self.settings(), case.connection):
@@ -109,7 +110,7 @@ class Hands:
         try:
             target = target_for(settings, case.connection, case.team)
         except Exception as error:
-            at = "check_network" if step in ("confirm_recovery", "check_status") else step
+            at = "check_network" if step in ("confirm_recovery", "check_status", "await_job") else step
             return [
                 Finding(at, "configuration", "bad", "config_error", "config.wrong_format", evidence=str(error)[:300])
             ]

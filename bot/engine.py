@@ -165,6 +165,9 @@ def advanced(
     may = may_rotate(settings, event.data.get("connection") or case.connection, event.user, groups)
     event = replace(event, role=role, data={**event.data, "timings": _timings(settings), "may_rotate": may})
     case.repairs = ways(settings, case.connection, refused=_refused(case, event))
+    if not case.connection and event.data.get("answer") == "mend_resume":  # asked anew, numbered anew
+        case.choices = [c for c in case.choices if c in settings.connections]
+        case.choices += sorted(set(settings.connections) - set(case.choices))
     before = case.state
     FLOWS[case.flow].advance(case, event)
     return case, {"at": event.at, "who": event.user or "mend", "what": as_json(_entry(case, event, before))}

@@ -100,6 +100,8 @@ def _ran(ran: Job, said: str, platform: str, connector: str, since: float, opene
 
 def start_job(settings: Settings, name: str) -> str:
     """Run the source now; why it does not, or nothing."""
+    if name not in settings.connections:
+        return f"there is no connection {name!r} in mend.yml any more"
     try:
         there = source_of(settings, name)
         if there is None:

@@ -24,6 +24,8 @@ HEARD = (None, "file_share", "thread_broadcast")
 HELLO = frozenset({"hi", "hello", "hey", "hallo", "hola", "bonjour", "ciao", "test", "start", "mend"})
 # A text longer than this is a story, not an answer or a name.
 SHORT = 40
+# Said to somebody by name, these are meant for Mend too: looking harms nobody. A yes to Bob opens no ticket.
+REPORTED = ("mend_fixed", "mend_check_again")
 CALLED = re.compile(r"<@([A-Z0-9]+)(?:\|[^>]*)?>")
 Body = dict[str, Any]
 
@@ -145,9 +147,11 @@ class Words:
             picked = self._picked(words, body["choices"])
             if picked:
                 return {"answer": "mend_choose", **of_connection(self.settings(), picked)}
-        answer = understand(words, body["state"])
-        if answer == "mend_reauthorize" and (called := CALLED.search(text)):
+        answer, called = understand(words, body["state"]), CALLED.search(text)
+        if answer == "mend_reauthorize" and called:
             return {"answer": "mend_hand_over", "to": called[1]}
+        if called and answer not in REPORTED:
+            return None
         return {"answer": answer} if answer else None
 
     def _picked(self, words: str, choices: list[str]) -> str:

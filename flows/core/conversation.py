@@ -129,19 +129,20 @@ class Conversation:
             return False
         seen = [Finding.from_dict(raw) for raw in event.data["findings"]]
         steps = {f.step for f in seen}
-        alone = job.awaited(case) and steps == {job.STEP}
+        waited = job.awaited(case)
+        alone = waited and steps == {job.STEP}
         parked = case.state == "waiting_for_provider"
         if parked and {f.verdict for f in seen} & {"bad", "unclear"} == {"unclear"}:
             return True  # a page that cannot be read does not say that the outage is over
         case.findings = [f for f in case.findings if f.step not in steps] + seen
-        if not (parked or alone or self.looks(case)):  # somebody has gone on meanwhile: it stands in their ticket
+        if not (parked or waited or self.looks(case)):  # somebody has gone on meanwhile: it stands in their ticket
             case.orders.append(Order("root"))
             return False
         if not (parked or alone):
             case.orders.append(Order("progress", {"walk": case.version}))
         if alone and job.awaited(case):  # still to come
             return True
-        if alone:
+        if waited:
             job.came(case)
         bad = case.finding
         if bad is None or bad.step not in steps:

@@ -67,6 +67,8 @@ def started(case: Case, event: Event) -> bool:
     if not problem:
         facts = {**top.facts, "job": "running"}
         case.findings = [f for f in case.findings if f.check != CHECK] + [Finding(STEP, CHECK, "unclear", facts=facts)]
+    if case.waiting:  # something was asked while the platform was
+        case.orders.append(Order("settle", {"answer": "mend_start_job", "by": event.user, "version": case.version}))
     buttons = WAITING if not problem else STARTABLE if awaited(case) else FAILED
     ask(case, "job_started", buttons, by=event.user, problem=problem)
     return True

@@ -108,3 +108,11 @@ def test_a_failed_job_that_cannot_be_started_again_offers_no_skip_which_would_be
     offered = next(o.args["buttons"] for o in talk.case.orders if o.args.get("template") == "job_started")
     assert "mend_skip" not in offered
     assert "mend_start_job" in offered
+
+
+def test_a_job_that_starts_late_takes_the_place_of_what_was_asked_meanwhile() -> None:
+    talk = confirming(job("unclear", job="none"))
+    for answer in ("mend_start_job", "mend_escalate", "mend_back"):
+        talk.answer(answer)
+    assert talk.case.waiting
+    assert talk.hear("job_started", problem="")[:2] == ["settle", "job_started"]

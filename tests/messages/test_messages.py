@@ -41,7 +41,9 @@ def fits(payload: dict[str, Any], surface: str = "message") -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_message_reads_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
-    message = render.message(name, view(), ("mend_check_again", "mend_cancel"), key="c1.m")
+    with_support = name in ("escalated", "desk_news")
+    seen = view(case=case(state="escalated")) if with_support else view()
+    message = render.message(name, seen, ("mend_check_again", "mend_cancel"), key="c1.m")
     fits(message)
     assert message == snapshot
 
@@ -260,3 +262,43 @@ def test_small_print_after_a_list_is_small_print() -> None:
     made = blocks.sections("*List*\n\n• one\n• two\n-# small", "k")
     assert [block["type"] for block in made] == ["section", "context"]
     assert "-#" not in str(made)
+
+
+@pytest.mark.parametrize(
+    ("state", "desk", "words"),
+    [
+        ("choosing", True, "Type the number or the name of the connection, or cancel."),
+        ("escalating", True, "Say yes, back or cancel."),
+        ("escalating", False, "Say back or cancel."),
+        ("confirming_recovery", True, "Say again, escalate or cancel."),
+        ("checking_network", True, "Say again, skip, escalate or cancel."),
+    ],
+)
+def test_a_nudge_names_only_words_that_are_heard_there(state: str, desk: bool, words: str) -> None:
+    assert words in render.message("nudge", view(case=case(state=state, has_desk=desk, waiting=True)), key="k")["text"]
+
+
+def test_what_does_not_fit_is_told_as_it_is_and_with_a_command_that_can_be_copied() -> None:
+    def told(state: str) -> str:
+        seen = view(case=case(state=state, waiting=True), params={"trigger": "again"})
+        return str(render.message("not_now", seen, key="k")["blocks"][0]["text"]["text"])
+
+    assert "closed" not in told("choosing") + told("escalating")
+    assert "`/mend` starts a new case" in told("resolved")
+
+
+def test_a_ticket_of_a_case_that_goes_on_or_is_over_does_not_say_to_resume() -> None:
+    news = {"status": "solved", "by": "", "comment": ""}
+    for state in ("checking_network", "resolved"):
+        for name in ("escalated", "desk_news"):
+            said = render.message(name, view(case=case(state=state), params=news), key="k")["text"]
+            assert "resume" not in said
+            assert "keeps quiet" not in said
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_nobody_stutters_where_the_user_is_not_known(code: str) -> None:
+    finding = {"cause": "config_error", "code": code, "verdict": "bad", "alternatives": [code]}
+    place = {"name": "warehouse"}
+    for said in (render.summary(finding, place), render.next_step(finding, place), render.explain(finding, place)):
+        assert "of of" not in said
