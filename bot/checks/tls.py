@@ -96,7 +96,9 @@ def _shaken(
     """One handshake; MySQL's login goes on with the line, so that no caller seems to have run away."""
     trust, name = _trust(target, mode), _name(target, host)
     if target.sheet.driver != "mysql":
-        return handshake(host, port, limit, trust=trust, opener=opener, name=name, witness=witness)
+        # A proxy takes another caller to the same place; a database would count who leaves before a login.
+        again = None if target.sheet.driver in starttls.STARTTLS else opener
+        return handshake(host, port, limit, trust=trust, opener=opener, name=name, witness=witness, again=again)
     from bot.drivers.mysql_line import Encrypted, Turned
 
     greeting: list[bytes] = []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import SplitResult, urlsplit
 
 from bot.drivers.network import Deadline, Trouble
+from bot.drivers.proxy import through_proxy
 
 PORTS = {"http": 80, "https": 443}
 # Python's own words repeat the part that it takes for a port: it may be one of a password.
@@ -78,7 +80,8 @@ def trouble_of(error: Exception, url: str, deadline: Deadline, proxy: str | None
     if tls is not None and "ProxyError" not in names:
         from bot.drivers.tls import tls_trouble
 
-        return tls_trouble(tls, str(parts.hostname), port(parts), deadline)
+        there = (str(parts.hostname), port(parts))
+        return tls_trouble(tls, *there, deadline, partial(through_proxy, proxy, *there) if proxy else None)
     last = type(chain[-1]).__name__
     for words, cause, code, alike in TRANSPORT:
         if words in text:

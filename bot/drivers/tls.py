@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.drivers.network import Deadline, Trouble, connect, first_bytes, os_trouble
+from bot.drivers.network import Deadline, Trouble, connect, first_bytes, os_trouble, peek
 
 # OpenSSL's numbers of a failed verification: https://docs.openssl.org/master/man3/X509_STORE_CTX_get_error/
 VERIFY = {
@@ -101,8 +101,11 @@ def unbelieving() -> ssl.SSLContext:
 def handshake(
     host: str, port: int, timeout: float, ca_file: str | None = None, *, trust: Trust | None = None,
     opener: Opener | None = None, name: str = "", keep: Keeper | None = None, witness: Witness | None = None,
+    again: Opener | None = None,
 ) -> Certificate:  # fmt: skip
     """The server's certificate after a handshake as `trust` wants it; `opener` makes the line, `keep` goes on with it.
+
+    `again` makes another line, to ask what the program behind the port is, where it does not go straight there.
 
     Raises Trouble; what was shown until then is with the `witness`.
     """
@@ -114,7 +117,7 @@ def handshake(
     try:
         return describe(_shake(context, name or host, line, deadline, keep))
     except ssl.SSLError as error:
-        raise tls_trouble(error, host, port, deadline) from None
+        raise tls_trouble(error, host, port, deadline, again) from None
     except OSError as error:
         raise os_trouble(error, f"{host}:{port}", timeout, "network.accepts_but_silent") from None
 
@@ -222,7 +225,7 @@ def judged(trouble: Trouble, seen: Certificate) -> Trouble:
     return trouble
 
 
-def tls_trouble(error: ssl.SSLError, host: str, port: int, deadline: Deadline) -> Trouble:
+def tls_trouble(error: ssl.SSLError, host: str, port: int, deadline: Deadline, again: Opener | None = None) -> Trouble:
     """Cause and code of a failed handshake, by the two tables above."""
     number = getattr(error, "verify_code", None)
     words = getattr(error, "verify_message", "") or (error.reason or str(error)).replace("_", " ").lower()
@@ -235,16 +238,21 @@ def tls_trouble(error: ssl.SSLError, host: str, port: int, deadline: Deadline) -
         alike = ("tls.client_certificate_required", "tls.no_common_algorithm")
         return Trouble("host_unreachable", "network.reset", evidence, alike)
     code = REASONS.get(error.reason or "", "tls.no_common_algorithm")
-    if code == "tls.plain_http_port" and not _speaks_http(host, port, deadline.left()):
+    if code == "tls.plain_http_port" and not _speaks_http(host, port, deadline.left(), again):
         return Trouble("config_error", "config.wrong_port_other_service", evidence)
     # Before TLS 1.3 a server that wants a client certificate says only "handshake failure".
     alike = ("tls.client_certificate_required", "tls.protocol_version") if code == "tls.no_common_algorithm" else ()
     return Trouble("tls_mismatch", code, evidence, alike)
 
 
-def _speaks_http(host: str, port: int, timeout: float) -> bool:
+def _speaks_http(host: str, port: int, timeout: float, again: Opener | None) -> bool:
     hello = f"HEAD / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode()
     try:
-        return first_bytes(host, port, timeout, hello=hello, want=5).startswith(b"HTTP/")
-    except Trouble:
+        if again is None:
+            return first_bytes(host, port, timeout, hello=hello, want=5).startswith(b"HTTP/")
+        deadline = Deadline(timeout)
+        with again(deadline) as peer:
+            peer.sendall(hello)
+            return peek(peer, f"{host}:{port}", deadline, 5).startswith(b"HTTP/")
+    except (Trouble, OSError):
         return False

@@ -216,3 +216,12 @@ def test_an_authority_of_the_system_is_believed_by_every_check(tmp_path: Path, m
         after = {f.check: f.verdict for f in run_all(crm(url))}
     assert before == {"tls_agrees": "tls.unknown_ca"}
     assert (after["tls_agrees"], after["credentials_accepted"]) == ("good", "good")
+
+
+def test_a_plain_port_behind_a_proxy_is_named_as_one_that_is_not_behind_any() -> None:
+    asked: list[str] = []
+    with serving(by_key) as url, socks_proxy({"crm.inside.example": "127.0.0.1"}, asked) as proxy:
+        address = f"https://crm.inside.example:{url.rpartition(':')[2]}"
+        checked = next(f for f in run_all(crm(address, proxy=proxy)) if f.verdict == "bad")
+        called = verify_credentials(crm(address, proxy=proxy))
+    assert (checked.check, checked.code, called.code) == ("tls_agrees", "tls.plain_http_port", "tls.plain_http_port")
