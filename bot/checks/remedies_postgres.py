@@ -94,6 +94,8 @@ REMEDIES: dict[str, dict[str, Any]] = {
     "replication.publication_incomplete": {"statements": [
         "ALTER PUBLICATION {publication} SET (publish = 'insert, update, delete, truncate');"]},
     "replication.table_not_in_publication": {"statements": ["ALTER PUBLICATION {publication} ADD TABLE {tables};"]},
+    "replication.table_not_in_publication@partitions": {"statements": [
+        "ALTER PUBLICATION {publication} SET (publish_via_partition_root = true);"]},
     "privilege.replication_missing": {"statements": ["ALTER ROLE {role} REPLICATION;"]},
     "replication.through_pooler": {"settings": ["host: <server>", "port: <port>"]},
     **dict.fromkeys(("tls.certificate_expired", "tls.certificate_not_yet_valid", "tls.hostname_mismatch",

@@ -7,7 +7,7 @@ from bot.checks.network import source
 from bot.checks.reading import once
 from bot.checks.remedies import managed, place, remedy
 from bot.checks.sql_postgres_rights import RIGHTS, judge
-from bot.checks.text import evidence
+from bot.checks.text import evidence, parts
 from bot.drivers.network import Trouble
 from bot.drivers.postgres import Asked, Reading, examine
 from flows.core.expiry import ends, until
@@ -38,7 +38,7 @@ def verify_credentials(target: Target) -> Finding:
     read = _reading(target)
     facts = place(target)
     if isinstance(read, Reading):
-        ending = ends(("password", f"{read.user} at {facts['host']}", read.server.valid_until))
+        ending = ends(("password", f"{facts['user'] or read.user} at {facts['host']}", read.server.valid_until))
         return finding(LOGIN, "good", evidence=f"logged in as {read.user}{until(ending)}", **facts, **ending)
     pooler = "max_client_conn" in read.evidence
     made = remedy(target, read.code, read.evidence, flavor="pooler" if pooler else "")
@@ -80,16 +80,5 @@ def split(name: str) -> tuple[str, str]:
     if '"' not in name:
         schema, _, table = name.rpartition(".")
         return schema or "public", table
-    parts = [part.strip('"') for part in _parts(name)]
-    return (".".join(parts[:-1]) or "public", parts[-1])
-
-
-def _parts(name: str) -> list[str]:
-    parts, inside = [""], False
-    for letter in name:
-        inside = inside != (letter == '"')
-        if letter == "." and not inside:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return parts
+    found = parts(name)
+    return (".".join(found[:-1]) or "public", found[-1])

@@ -128,7 +128,8 @@ def _publication(target: Target, read: Reading, slot: str) -> list[Problem]:
     wanted = [split(table) for table in target.tables]
     if not name:
         return []
-    absent = [pair for pair in wanted if pair not in log.published]
+    in_parts = [pair for pair in wanted if pair in log.in_parts]
+    absent = [pair for pair in wanted if pair not in log.published and pair not in in_parts]
     pairs = wanted if log.publication is None else absent
     more = {"publication": quoted(name), "tables": ", ".join(f"{quoted(s)}.{quoted(t)}" for s, t in pairs)}
     missing = [".".join(pair) for pair in pairs]
@@ -142,6 +143,11 @@ def _publication(target: Target, read: Reading, slot: str) -> list[Problem]:
     if absent:
         said = f"publication {name} lacks {', '.join(missing)}"
         made.append(Problem("replication.table_not_in_publication", SERVER, said, missing, more))
+    if in_parts:
+        names = [".".join(pair) for pair in in_parts]
+        said = f"publication {name} tells changes under the names of the partitions of {', '.join(names)}"
+        whole = {**more, "flavor": "partitions"}
+        made.append(Problem("replication.table_not_in_publication", SERVER, said, names, whole))
     return made
 
 

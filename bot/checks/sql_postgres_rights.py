@@ -33,7 +33,8 @@ def judge(target: Target, read: Reading) -> Finding:
     if code == "config.table_missing" and (kept := _kept(target, read)):
         facts["settings"] = ["tables: " + json.dumps(kept, ensure_ascii=False)]
     said = "; ".join(f"{words} {', '.join(some)}" for _, _, words, some in kinds)
-    hidden = {right.name: right.hidden_rows for right in read.rights}
+    hidden = {f"{below.schema}.{below.table}": below.hidden for below in read.below}
+    hidden |= {right.name: right.hidden_rows for right in read.rights if right.hidden_rows != "none"}
     only_some = code == "privilege.row_level_security" and all(hidden[name] in ("some", "held") for name in names)
     # That the right lacks is proved; that nobody grants new tables explains it, as a grant that was forgotten would.
     newer = code == "privilege.table_select_missing" and any(r.newer and not r.readable for r in read.rights)
@@ -63,13 +64,15 @@ def _kinds(target: Target, read: Reading) -> list[Kind]:
         ("privilege.row_level_security", right, "row-level security hides rows of",
          [r for r in rights if r.hidden_rows != "none"]),
     )  # fmt: skip
-    below = [f"{b.schema}.{b.table}" for b in read.below if b.reader != read.user]
+    denied = [b for b in read.below if not b.hidden]
+    below = [f"{b.schema}.{b.table}" for b in denied if b.reader != read.user]
     # A view with security_invoker reads as whoever asks: https://www.postgresql.org/docs/current/sql-createview.html
-    own = [f"{b.schema}.{b.table}" for b in read.below if b.reader == read.user]
+    own = [f"{b.schema}.{b.table}" for b in denied if b.reader == read.user]
     kinds = [(code, cause, words, [r.name for r in some]) for code, cause, words, some in found]
     views: Kind = ("schema.view_definer_missing", right, "may not be read below a view by its owner:", below)
     asks: Kind = ("privilege.table_select_missing", right, "no SELECT on what a view reads as its caller:", own)
-    return [*kinds[:-1], asks, views, kinds[-1]]
+    rows = [*kinds[-1][3], *(f"{b.schema}.{b.table}" for b in read.below if b.hidden)]
+    return [*kinds[:-1], asks, views, (*kinds[-1][:3], list(dict.fromkeys(rows)))]
 
 
 def _inactive(rights: tuple[TableRights, ...]) -> list[TableRights]:
@@ -83,7 +86,14 @@ def _other_case(right: TableRights) -> bool:
 def _corrected(target: Target, read: Reading) -> list[str]:
     """The selection with the names as the server has them."""
     pairs = zip(target.tables, read.rights, strict=True)
-    return [right.similar[0] if not right.there and right.similar else name for name, right in pairs]
+    return [_written(right) if not right.there and right.similar else name for name, right in pairs]
+
+
+def _written(right: TableRights) -> str:
+    """The nearest name as mend.yml takes it: in quotes where a dot or a quote is part of it."""
+    found = right.similar[0]
+    schema, table = found[: -len(right.table) - 1], found[-len(right.table) :]
+    return f"{quoted(schema)}.{quoted(table)}" if "." in table or '"' in found else found
 
 
 def _kept(target: Target, read: Reading) -> list[str]:
@@ -106,17 +116,29 @@ def _statements(read: Reading, served: bool) -> list[str]:
     owners = dict.fromkeys((r.owner, r.schema) for r in rights if not r.readable and r.newer and not r.some_columns)
     always = "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT SELECT ON TABLES TO {};"
     made += [always.format(quoted(owner), quoted(schema), role) for owner, schema in owners]
-    made += [f"GRANT SELECT ON {_of(below)} TO {quoted(below.reader)};" for below in read.below]
+    denied = [below for below in read.below if not below.hidden]
+    made += list(dict.fromkeys(f"GRANT SELECT ON {_of(below)} TO {quoted(below.reader)};" for below in denied))
     made += [f"REFRESH MATERIALIZED VIEW {_of(r)};" for r in rights if r.unfilled]
-    held = [r for r in rights if r.hidden_rows == "held"]
-    if held and not served:
-        return [*made, f"ALTER ROLE {role} BYPASSRLS;"]
-    made += [line for r in held for line in _released(r)]
-    hidden = [r for r in rights if r.hidden_rows != "none"]
-    return made + [f"CREATE POLICY mend_read_all ON {_of(r)} FOR SELECT TO {role} USING (true);" for r in hidden]
+    hidden: list[tuple[str, TableRights | Below]] = [(role, r) for r in rights if r.hidden_rows != "none"]
+    hidden += [(quoted(below.reader), below) for below in read.below if below.hidden]
+    return made + _rows_shown(hidden, served)
 
 
-def _released(right: TableRights) -> list[str]:
+def _rows_shown(hidden: list[tuple[str, TableRights | Below]], served: bool) -> list[str]:
+    """What shows every row of a table to a role that reads it, itself or by a view that it owns."""
+    held = [(who, one) for who, one in hidden if _hidden(one) == "held"]
+    free = dict.fromkeys(who for who, _ in held) if not served else {}
+    made = [f"ALTER ROLE {who} BYPASSRLS;" for who in free]
+    made += [line for who, one in held if who not in free for line in _released(one)]
+    policy = "CREATE POLICY mend_read_all ON {} FOR SELECT TO {} USING (true);"
+    return made + list(dict.fromkeys(policy.format(_of(one), who) for who, one in hidden if who not in free))
+
+
+def _hidden(one: TableRights | Below) -> str:
+    return one.hidden if isinstance(one, Below) else one.hidden_rows
+
+
+def _released(right: TableRights | Below) -> list[str]:
     """BYPASSRLS is a superuser's to give, and a service has none for its users: the table's owner lets the role out."""
     where = f"schemaname = {literal(right.schema)} AND tablename = {literal(right.table)}"
     return [

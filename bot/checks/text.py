@@ -30,6 +30,24 @@ def evidence(target: Target, text: str) -> str:
     return UNSEEN.sub("\ufffd", " ".join(text.split())[:500])
 
 
+def parts(name: str, quotes: str = '""') -> list[str]:
+    """`schema.table` at its dots; in `quotes` (opening and closing one) there may be dots, and a closing one twice."""
+    found, inside, at = [""], False, 0
+    while at < len(name):
+        letter = name[at]
+        if inside and name[at : at + 2] == quotes[1] * 2:
+            found[-1] += letter
+            at += 1
+        elif letter == quotes[inside]:
+            inside = not inside
+        elif letter == "." and not inside:
+            found.append("")
+        else:
+            found[-1] += letter
+        at += 1
+    return found
+
+
 def readable(number: int, *, selected: bool, thing: str = "table") -> str:
     """As in: all 3 selected tables are readable; 1 table is readable."""
     which = ("the selected" if number == 1 else f"all {number} selected") if selected else str(number)

@@ -145,6 +145,8 @@ def _tls(settings: Mapping[str, Any]) -> dict[str, Any]:
     loose = mode != "verify-full" or bool(settings.get("tls_name"))
     files = {"tlsCAFile": settings.get("ssl_root_cert"), "tlsCertificateKeyFile": settings.get("ssl_cert")}
     wanted = {"tls": True, **{name: value for name, value in files.items() if value}}
+    if "tlsCertificateKeyFile" in wanted:
+        wanted["tlsCertificateKeyFilePassword"] = "-"  # else OpenSSL asks the terminal for that of a locked key
     return {**wanted, "tlsAllowInvalidHostnames": loose} if verify else {**wanted, "tlsAllowInvalidCertificates": True}
 
 

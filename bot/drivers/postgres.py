@@ -162,7 +162,8 @@ def _login(settings: Mapping[str, Any], password: str, deadline: Deadline, asked
     if not speaks_tls:
         return _once(settings, password, {**place, "sslmode": "disable"}, deadline)
     try:
-        return _once(settings, password, {**place, "sslmode": "require"}, deadline)
+        # `prefer` compares the certificate with no authority, where `require` takes one that is at hand.
+        return _once(settings, password, {**place, "sslmode": "require", "sslrootcert": NOWHERE}, deadline)
     except Trouble as trouble:
         if trouble.code not in HBA:
             raise
@@ -197,14 +198,18 @@ def _once(settings: Mapping[str, Any], password: str, place: dict[str, Any], dea
     from psycopg.conninfo import make_conninfo
 
     optional = {"sslrootcert": "ssl_root_cert", "sslcert": "ssl_cert", "sslkey": "ssl_key"}
-    files = {name: settings[key] for name, key in optional.items() if settings.get(key)}
+    files = {name: settings[key] for name, key in optional.items() if settings.get(key) and name not in place}
     if "sslcert" not in files:
         files["sslcertmode"] = "disable"  # nor is a certificate in this machine's home folder
-    who = {"dbname": settings.get("database"), "user": settings.get("user"), "password": password or None}
+    if place.get("sslmode") == "require":
+        files.setdefault("sslrootcert", NOWHERE)  # nor an authority there
+    who = {"dbname": settings.get("database"), "user": settings.get("user"), "password": password}
     # What this machine has at hand, a password file or a ticket, is not what the connection is configured with.
+    # A phrase that nobody has keeps OpenSSL from asking the terminal for that of a locked key.
     fixed = {"application_name": "mend", "passfile": NOWHERE, "gssencmode": "disable", "client_encoding": "utf8",
-             "require_auth": "!gss,!sspi"}  # fmt: skip
-    raw = pq.PGconn.connect_start(make_conninfo("", **place, **who, **files, **fixed).encode())
+             "require_auth": "!gss,!sspi", "sslpassword": "-"}  # fmt: skip
+    ours = {name: value for name, value in {**files, **who, **fixed, **place}.items() if value}
+    raw = pq.PGconn.connect_start(make_conninfo("", **{**_not_from_here(), **ours}).encode())
     _speak_codes(raw)
     while (status := raw.connect_poll()) in (pq.PollingStatus.READING, pq.PollingStatus.WRITING):
         line = [raw.socket]
@@ -220,6 +225,20 @@ def _once(settings: Mapping[str, Any], password: str, place: dict[str, Any], dea
     text = raw.error_message.decode(errors="replace")
     raw.finish()
     raise words("", text)
+
+
+def _not_from_here() -> dict[str, str]:
+    """What libpq takes from variables of this machine's environment, such as PGPASSWORD, as if they were not set.
+
+    https://www.postgresql.org/docs/current/libpq-envars.html
+    """
+    from psycopg import pq
+
+    # Of these an empty one is an error.
+    kept = ("service", "min_protocol_version", "max_protocol_version")
+    known = [(one.keyword.decode(), (one.envvar or b"").decode(), one) for one in pq.Conninfo.get_defaults()]
+    return {name: (one.compiled or b"").decode() for name, place, one in known
+            if place in os.environ and name not in kept}  # fmt: skip
 
 
 @cache

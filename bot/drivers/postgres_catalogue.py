@@ -15,7 +15,7 @@ SELECT current_user::text, current_setting('server_version_num')::int, pg_is_in_
             WHEN to_regrole('azure_pg_admin') IS NOT NULL THEN 'azure'
             WHEN to_regrole('cloudsqlsuperuser') IS NOT NULL THEN 'cloud_sql' END,
        (SELECT extract(epoch FROM rolvaliduntil)::float8 FROM pg_roles
-        WHERE rolname = current_user AND isfinite(rolvaliduntil))
+        WHERE rolname = session_user AND isfinite(rolvaliduntil))
 """
 # What is nearly always so is asked first, as half of the time of TABLES goes into what explains a refusal: how many are
 # good, and whether one is a view. Who may read one of several tables with the same owner and grants may read all; one
@@ -72,27 +72,42 @@ ORDER BY want.place
 # A view reads with its owner's rights, one made with security_invoker with the caller's; and so on below it.
 # https://www.postgresql.org/docs/current/rules-privileges.html
 VIEWS = """
-WITH RECURSIVE below(top, relation, reader) AS (
-  SELECT c.oid, c.oid, (SELECT oid FROM pg_roles WHERE rolname = current_user)
+WITH RECURSIVE below(top, relation, reader, part) AS (
+  SELECT c.oid, c.oid, (SELECT oid FROM pg_roles WHERE rolname = current_user), 0
   FROM unnest(%s::text[], %s::text[]) AS want(schema, relation)
   JOIN pg_namespace n ON n.nspname = want.schema
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = want.relation AND c.relkind = 'v'
   UNION
   SELECT b.top, d.refobjid,
          CASE WHEN c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}' THEN b.reader
-              ELSE c.relowner END
+              ELSE c.relowner END, d.refobjsubid
   FROM below b JOIN pg_class c ON c.oid = b.relation AND c.relkind = 'v'
   JOIN pg_rewrite w ON w.ev_class = c.oid
   JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
        AND d.refobjid <> c.oid
 )
-SELECT DISTINCT tn.nspname::text, t.relname::text, n.nspname::text, c.relname::text, pg_get_userbyid(b.reader)::text
-FROM below b JOIN pg_class c ON c.oid = b.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_class t ON t.oid = b.top JOIN pg_namespace tn ON tn.oid = t.relnamespace
-WHERE b.relation <> b.top AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND NOT has_any_column_privilege(b.reader, b.relation, 'SELECT')
-ORDER BY 1, 2, 3, 4
-"""
+SELECT * FROM (
+  SELECT DISTINCT tn.nspname::text, t.relname::text, n.nspname::text, c.relname::text,
+         pg_get_userbyid(b.reader)::text,
+         CASE WHEN NOT CASE WHEN b.part > 0 THEN has_column_privilege(b.reader, c.oid, b.part::int2, 'SELECT')
+                            ELSE has_any_column_privilege(b.reader, c.oid, 'SELECT') END THEN ''
+              WHEN NOT c.relrowsecurity OR o.rolsuper OR o.rolbypassrls
+                   OR (NOT c.relforcerowsecurity AND pg_has_role(b.reader, c.relowner, 'USAGE')) THEN 'none'
+              WHEN NOT EXISTS (SELECT FROM pg_policy p WHERE of(p) AND p.polpermissive AND mine(p)) THEN 'all'
+              WHEN EXISTS (SELECT FROM pg_policy p WHERE of(p) AND NOT p.polpermissive AND mine(p)) THEN 'held'
+              WHEN EXISTS (SELECT FROM pg_policy p WHERE of(p) AND p.polpermissive AND mine(p)
+                           AND pg_get_expr(p.polqual, p.polrelid) = 'true') THEN 'none'
+              ELSE 'some' END AS hidden
+  FROM below b JOIN pg_class c ON c.oid = b.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class t ON t.oid = b.top JOIN pg_namespace tn ON tn.oid = t.relnamespace
+  JOIN pg_roles o ON o.oid = b.reader
+  WHERE b.relation <> b.top AND c.relkind IN ('r', 'p', 'v', 'm', 'f')) AS found
+WHERE hidden <> 'none' ORDER BY 1, 2, 3, 4
+""".replace("of(p)", "p.polrelid = c.oid").replace(
+    "mine(p)",
+    "p.polcmd IN ('r', '*') "
+    "AND EXISTS (SELECT FROM unnest(p.polroles) AS r WHERE r = 0 OR pg_has_role(b.reader, r, 'USAGE'))",
+)
 READABLE = """
 SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%%' AND n.nspname <> 'information_schema'
@@ -151,10 +166,11 @@ class TableRights:
 
 @dataclass(frozen=True)
 class Below:
-    """What a view reads and its `reader` may not."""
+    """What a view reads and its `reader` may not; or of what `hidden` rows (some, all, held by a policy)."""
 
     view_schema: str
     view: str
     schema: str
     table: str
     reader: str
+    hidden: str = ""

@@ -52,11 +52,14 @@ def set_password(settings: Mapping[str, Any], password: str, role: str, new: str
     with session(settings, password, Deadline(timeout)) as connection:
         try:
             (kind,) = connection.execute("SHOW password_encryption").fetchone()
+            # ALTER ROLE ... SET role makes a session begin as another role, whose password would be set then.
+            if not role:
+                connection.execute("SET ROLE NONE")
             named = role or str(connection.execute("SELECT session_user").fetchone()[0])
             # Servers before 10 say "on" and mean md5.
             kind = kind if kind == "scram-sha-256" else "md5"
             verifier = connection.pgconn.encrypt_password(new.encode(), named.encode(), kind.encode()).decode()
-            whose = sql.Identifier(role) if role else sql.SQL("CURRENT_USER")
-            connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(whose, sql.Literal(verifier)))
+            alter = sql.SQL("ALTER ROLE {} PASSWORD {}")
+            connection.execute(alter.format(sql.Identifier(named), sql.Literal(verifier)))
         except psycopg.Error as error:
             raise words(error.sqlstate or "", str(error)) from None

@@ -17,12 +17,28 @@ FROM pg_roles r WHERE r.rolname = current_user
 """
 PUBLICATION = "SELECT pubinsert AND pubupdate AND pubdelete FROM pg_publication WHERE pubname = %s"
 PUBLISHED = "SELECT schemaname::text, tablename::text FROM pg_publication_tables WHERE pubname = %s"
-# relreplident: d is the primary key, i an index, f the whole row, n nothing.
+# Changes of a partitioned table are told as those of its partitions, unless the publication says otherwise:
+# https://www.postgresql.org/docs/current/sql-createpublication.html
+IN_PARTS = """
+WITH RECURSIVE told AS (
+  SELECT c.oid FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename WHERE t.pubname = %s),
+parts(root, part) AS (
+  SELECT c.oid, c.oid FROM unnest(%s::text[], %s::text[]) AS want(schema, relation)
+  JOIN pg_namespace n ON n.nspname = want.schema
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = want.relation AND c.relkind = 'p'
+  UNION SELECT p.root, i.inhrelid FROM parts p JOIN pg_inherits i ON i.inhparent = p.part)
+SELECT n.nspname::text, c.relname::text FROM parts p JOIN pg_class l ON l.oid = p.part AND l.relkind <> 'p'
+JOIN pg_class c ON c.oid = p.root JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid NOT IN (SELECT oid FROM told)
+GROUP BY 1, 2 HAVING bool_and(l.oid IN (SELECT oid FROM told))
+"""
+# relreplident: d is the primary key, if it is checked at once, i an index, f the whole row, n nothing.
 IDENTITY = """
 SELECT n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text,
        CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false
             WHEN 'i' THEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)
-            ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) END
+            ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate) END
 FROM unnest(%s::text[], %s::text[]) AS want(schema, relation)
 JOIN pg_namespace n ON n.nspname = want.schema
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = want.relation AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
@@ -49,6 +65,7 @@ class Replication:
     allowed: bool = False
     publication: bool | None = None
     published: frozenset[tuple[str, str]] = frozenset()
+    in_parts: frozenset[tuple[str, str]] = frozenset()
     tables: tuple[Followed, ...] = ()
 
 
@@ -57,11 +74,13 @@ def read(connection: Any, tables: list[tuple[str, str]], publication: str) -> Re
     settings = dict(connection.execute(SETTINGS, [["wal_level", *NUMBERS]]).fetchall())
     complete: bool | None = None
     published: frozenset[tuple[str, str]] = frozenset()
+    in_parts: frozenset[tuple[str, str]] = frozenset()
+    names = [[s for s, _ in tables], [t for _, t in tables]]
     if publication:
         found = connection.execute(PUBLICATION, [publication]).fetchone()
         complete = bool(found[0]) if found else None
         published = frozenset(connection.execute(PUBLISHED, [publication]).fetchall())
-    names = [[s for s, _ in tables], [t for _, t in tables]]
+        in_parts = frozenset(connection.execute(IN_PARTS, [publication, *names]).fetchall())
     return Replication(
         settings["wal_level"],
         {name: int(settings[name]) for name in NUMBERS},
@@ -70,5 +89,6 @@ def read(connection: Any, tables: list[tuple[str, str]], publication: str) -> Re
         bool(connection.execute(ROLE).fetchone()[0]),
         complete,
         published,
+        in_parts,
         tuple(Followed(*row) for row in connection.execute(IDENTITY, names).fetchall()),
     )

@@ -74,7 +74,7 @@ def _link(settings: Mapping[str, Any], password: str, host: str, port: int, dead
     return SSLConnection(
         **usual, ssl_cert_reqs="required" if verify else "none", ssl_check_hostname=mode == "verify-full",
         ssl_ca_certs=settings.get("ssl_root_cert"), ssl_certfile=settings.get("ssl_cert"),
-        ssl_keyfile=settings.get("ssl_key"),
+        ssl_keyfile=settings.get("ssl_key"), ssl_password="-",  # noqa: S106 - else OpenSSL asks the terminal
     )  # fmt: skip
 
 

@@ -81,7 +81,8 @@ class Trust:
             # Loading the system's authorities takes 20 ms: only where they are asked.
             made = ssl.create_default_context(cafile=self.ca_file) if self.chain else unbelieving()
             if self.cert:
-                made.load_cert_chain(self.cert, self.key)
+                # Without a phrase OpenSSL asks the terminal for that of a locked key, and waits for it.
+                made.load_cert_chain(self.cert, self.key, password="-")  # noqa: S106
         except OSError as error:  # an SSLError for a file that holds something else is one, too
             which = "CA file" if not self.cert else "CA file or client certificate"
             words = f"the {which} cannot be read: {error.strerror or error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -139,3 +140,67 @@ def test_one_run_is_one_login(look: Look, admin: Admin, url: str) -> None:
     finally:
         module.examine = real
     assert len(calls) == 1
+
+
+def test_a_view_that_reads_fewer_rows_than_there_are_is_not_called_good(look: Look, admin: Admin) -> None:
+    admin.execute("CREATE ROLE viewer; GRANT USAGE ON SCHEMA sales TO viewer; INSERT INTO sales.orders VALUES (1)")
+    try:
+        admin.execute("ALTER TABLE sales.orders ENABLE ROW LEVEL SECURITY; GRANT SELECT ON sales.orders TO viewer")
+        for view, more in (("mine", "WITH (security_invoker = true)"), ("theirs", "")):
+            admin.execute(f"CREATE VIEW public.{view} {more} AS SELECT id FROM sales.orders".encode())
+            admin.execute(f'GRANT SELECT ON public.{view} TO "Sti""tch"'.encode())
+        admin.execute("ALTER VIEW public.theirs OWNER TO viewer")
+        admin.execute('GRANT USAGE ON SCHEMA sales TO "Sti""tch"; GRANT SELECT ON sales.orders TO "Sti""tch"')
+        for view in ("mine", "theirs"):
+            seen = look(tables=(view,))["permissions_sufficient"]
+            assert (seen.verdict, seen.code) == ("bad", "privilege.row_level_security")
+            for statement in seen.facts["statements"]:
+                admin.execute(statement)
+            assert look(tables=(view,))["permissions_sufficient"].verdict == "good"
+            admin.execute("DROP POLICY mend_read_all ON sales.orders")
+    finally:
+        admin.execute("DROP VIEW public.mine, public.theirs; DROP OWNED BY viewer; DROP ROLE viewer")
+
+
+def test_a_view_whose_owner_may_read_some_columns_below_is_not_called_good(look: Look, admin: Admin) -> None:
+    admin.execute("CREATE ROLE viewer; CREATE TABLE sales.wide(a int, b int); GRANT SELECT (a) ON sales.wide TO viewer")
+    admin.execute("CREATE VIEW public.wide AS SELECT a, b FROM sales.wide; ALTER VIEW public.wide OWNER TO viewer")
+    admin.execute('GRANT SELECT ON public.wide TO "Sti""tch"')
+    try:
+        seen = look(tables=("wide",))["permissions_sufficient"]
+        assert seen.code == "schema.view_definer_missing"
+        for statement in seen.facts["statements"]:
+            admin.execute(statement)
+        assert look(tables=("wide",))["permissions_sufficient"].verdict == "good"
+    finally:
+        admin.execute("DROP VIEW public.wide; DROP OWNED BY viewer; DROP ROLE viewer")
+
+
+def test_names_with_quotes_and_dots_are_found_and_proposed_as_they_can_be_written(look: Look, admin: Admin) -> None:
+    admin.execute('CREATE TABLE sales."a""b"(); CREATE TABLE sales."Odd.Name"(); GRANT USAGE ON SCHEMA sales TO public')
+    admin.execute('GRANT SELECT ON sales."a""b", sales."Odd.Name" TO public')
+    assert look(tables=('sales."a""b"',))["permissions_sufficient"].verdict == "good"
+    seen = look(tables=('sales."odd.name"',))["permissions_sufficient"]
+    assert seen.code == "config.identifier_case"
+    written = json.loads(seen.facts["settings"][0].removeprefix("tables: "))
+    assert look(tables=tuple(written))["permissions_sufficient"].verdict == "good"
+
+
+@pytest.mark.usefixtures("admin")
+def test_what_this_machine_has_in_its_environment_is_not_what_the_connection_has(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", SECRET)
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=1")
+    assert look("")["credentials_accepted"].code == "config.password_empty"
+    assert look()["credentials_accepted"].verdict == "good"
+    assert look()["permissions_sufficient"].code != "capacity.statement_timeout"
+
+
+def test_the_end_of_a_password_is_that_of_who_logged_in(look: Look, admin: Admin) -> None:
+    admin.execute('CREATE ROLE readers; GRANT readers TO "Sti""tch"')
+    admin.execute('ALTER ROLE "Sti""tch" VALID UNTIL \'2042-01-01\'; ALTER ROLE "Sti""tch" SET role = readers')
+    try:
+        assert "2042-01-01" in look()["credentials_accepted"].evidence
+    finally:
+        admin.execute("DROP ROLE readers")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import socket
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,3 +113,17 @@ def test_a_name_with_the_dot_at_its_end_is_the_name_of_the_certificate(tmp_path:
     with listener(talk) as port:
         seen = handshake("localhost", port, 4, ca_file=str(file), name="localhost.")
     assert seen.names == ["localhost"]
+
+
+def test_a_locked_key_is_told_and_nobody_is_asked_for_its_phrase(tmp_path: Path) -> None:
+    """A question on the terminal would hold up the check for as long as nobody answers."""
+    file, locked = certificate(tmp_path, "db.example.com", (-1, 9)), tmp_path / "locked.pem"
+    key = serialization.load_pem_private_key(file.read_bytes(), None)
+    phrase = serialization.BestAvailableEncryption(b"a phrase")
+    locked.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, phrase))
+    code = f"from bot.drivers.tls import Trust\nTrust(False, False, None, {str(file)!r}, {str(locked)!r}).context()"
+    done = subprocess.run(  # without a terminal OpenSSL asks by the standard streams
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True
+    )
+    assert "pass phrase" not in (done.stdout + done.stderr).lower()
+    assert "config.path_missing" in done.stderr

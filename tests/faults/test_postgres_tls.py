@@ -94,3 +94,14 @@ def test_it_is_named_and_its_own_remedy_mends_it(fault: Fault, site: PostgresSit
             site.server.run(f"ALTER SYSTEM RESET {name}")
         site.server.run("ALTER SYSTEM SET ssl = 'on'")
         GOOD(site)
+
+
+def test_prefer_asks_no_authority_as_its_clients_do(site: PostgresSite) -> None:
+    site.restore()
+    GOOD(site)
+    other = Authority(site.authority.folder / "other", "Somebody Else")
+    site.wire.settings |= {"sslmode": "prefer", "ssl_root_cert": str(other.root)}
+    found = {f.check: f for f in site.wire.look()}
+    assert found["tls_agrees"].verdict == found["credentials_accepted"].verdict == "good"
+    site.wire.settings["sslmode"] = "require"
+    assert {f.check: f for f in site.wire.look()}["tls_agrees"].code == "tls.unknown_ca"

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from bot.drivers.postgres_password import set_password
 from bot.vault import Vault
 from tests.rotation.killed import Trap
 from tests.rotation.sources import OLD, PostgresSource
@@ -158,3 +159,16 @@ def test_a_password_that_somebody_changed_in_the_middle_of_it_is_told_and_not_tr
         e["action_id"] for b in (talk.question() or {})["blocks"] for e in b.get("elements", []) if "action_id" in e
     ]
     assert "mend_update_credentials" in offered
+
+
+def test_the_password_is_that_of_who_logs_in_where_the_session_begins_as_another_role(source: PostgresSource) -> None:
+    source.server.run(
+        f"CREATE ROLE shy LOGIN PASSWORD '{OLD}'", "CREATE ROLE readers", "GRANT readers TO shy",
+        "ALTER ROLE shy SET role = readers",
+    )  # fmt: skip
+    place = {"host": "127.0.0.1", "port": source.server.port, "database": "postgres", "user": "shy"}
+    set_password(place, OLD, "", "n3w-c4n4ry", 5)
+    psycopg.connect(
+        host="127.0.0.1", port=source.server.port, user="shy", password="n3w-c4n4ry", dbname="postgres"
+    ).close()
+    assert source.server.run("SELECT rolpassword FROM pg_authid WHERE rolname = 'readers'") == [(None,)]
