@@ -9,6 +9,7 @@ from dataclasses import asdict
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from bot.log import IN_URL
 from bot.platforms.deliver import runs_there, sent_as
 from bot.settings import Settings
 from flows.core import job
@@ -21,6 +22,7 @@ from flows.core.sheet import Sheet, sheet, sheets
 if TYPE_CHECKING:
     from flows.core.explain import Diagnosis
 
+_QUERY = re.compile(r"([?&][^=&#\s]+=)[^&#\s]+")
 # A step that begins with an address of its own, or is no menu path.
 _ELSEWHERE = re.compile(r"[^>]*\b[\w-]+\.[a-z]{2,}\b|[^>]*$")
 
@@ -59,7 +61,7 @@ def connection_view(settings: Settings, name: str) -> dict[str, Any]:
         **sheet_view(sheet(connection.connector), connection.settings),
         "name": name,
         "connector": connection.connector,
-        "settings": dict(connection.settings),
+        "settings": {name: _without_secrets(value) for name, value in connection.settings.items()},
         "secret_refs": connection.secret_refs(),
         "tables": list(connection.tables),
         "owner": connection.owner or "",
@@ -67,6 +69,11 @@ def connection_view(settings: Settings, name: str) -> dict[str, Any]:
         "host": str(connection.settings.get("host", "")),
         "sent_to": _sent_to(settings, name),
     }
+
+
+def _without_secrets(value: Any) -> Any:
+    """An address may hold a password or a key, and what is shown goes into tickets."""
+    return _QUERY.sub(r"\1***", IN_URL.sub(r"\1***@", value)) if isinstance(value, str) and "://" in value else value
 
 
 def _sent_to(settings: Settings, name: str) -> str:

@@ -145,7 +145,6 @@ def sentences(finalize: Finalize, escaping: bool) -> dict[str, Callable[..., Any
         if "{" in text:
             text = FIELD.sub(lambda m: str(finalize(FIELDS[m[1]](finding, connection, there))), text)
         if UNKNOWN in text:
-            text = text.replace(f"of {UNKNOWN}", UNKNOWN)
             text = NAMELESS.sub(_with_article, text.replace(f'"{UNKNOWN}"', "of that name"))
         return Markup(text)  # noqa: S704 - our own words, filled with what `finalize` has escaped
 

@@ -6,16 +6,18 @@ from typing import Any, cast
 
 import pytest
 
-from bot import engine
+from bot import engine, views
 from bot.effects import Hands
 from bot.platforms.witness import start_job
 from bot.settings import Settings
+from bot.slack.commands import wish
 from bot.slack.wishes import Wishes
 from bot.slack.words import Words
 from bot.store import Store
 from flows.core.case import Case
 from flows.core.effects import Event
 from flows.core.finding import Finding
+from messages import render
 
 HERE = Settings.model_validate({"connections": {"b": {"connector": "postgres"}, "c": {"connector": "postgres"}}})
 
@@ -69,3 +71,23 @@ def test_a_connection_that_vanished_while_its_job_was_awaited_does_not_work_agai
 
 def test_the_job_of_a_connection_that_is_gone_is_not_started_and_says_why() -> None:
     assert "mend.yml" in start_job(HERE, "gone")
+
+
+def test_names_that_differ_in_capitals_only_are_kept_apart() -> None:
+    both = Settings.model_validate({"connections": {"Shop": {"connector": "postgres"}, "shop": {"connector": "mysql"}}})
+    assert [wish(name, both).connection for name in ("Shop", "shop")] == ["Shop", "shop"]
+    words = Words(cast(Store, None), lambda: both, cast(Wishes, None))
+    picked = [words._understood(name, {"state": "choosing", "choices": []}) for name in ("Shop", "shop")]
+    assert [one and one["connector"] for one in picked] == ["postgres", "mysql"]
+
+
+def test_a_password_or_key_in_an_address_does_not_get_into_the_ticket() -> None:
+    address = "https://bot:hunter2@api.example.com/v1?api_key=abc123&page=1"
+    crm = Settings.model_validate(
+        {"connections": {"crm": {"connector": "http_api", "settings": {"base_url": address}}}}
+    )
+    case = Case("c1", "T1", "C1", "U0ALICE", 1.0, state="escalating", connection="crm", connector="http_api")
+    body = render.ticket(views.case_view(case, crm, step="escalate"))["body"]
+    assert "api.example.com/v1" in body
+    assert "hunter2" not in body
+    assert "abc123" not in body

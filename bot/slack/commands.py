@@ -34,6 +34,8 @@ def wish(text: str, settings: Settings) -> Wish:
         return Wish("pick")
     if asked.lower() in VERBS:
         return Wish(asked.lower())
+    if asked in settings.connections:
+        return Wish("open", asked, asked)
     names = {name.lower(): name for name in settings.connections}
     if asked.lower() in names:
         return Wish("open", names[asked.lower()], asked)

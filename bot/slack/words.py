@@ -161,7 +161,7 @@ class Words:
         if number.isdecimal() and len(number) < 10:  # of more Python makes no number
             name = choices[int(number) - 1] if 0 < int(number) <= len(choices) else ""
             return name if name in known else ""
-        exact = next((name for name in known if name.lower() == words.lower()), "")
+        exact = words if words in known else next((name for name in known if name.lower() == words.lower()), "")
         return exact or ("" if understand(words, "choosing") else wish(words, self.settings()).connection)
 
     async def _ask(self, text: str, place: Mapping[str, str], user: str, key: str) -> None:

@@ -302,3 +302,16 @@ def test_nobody_stutters_where_the_user_is_not_known(code: str) -> None:
     place = {"name": "warehouse"}
     for said in (render.summary(finding, place), render.next_step(finding, place), render.explain(finding, place)):
         assert "of of" not in said
+
+
+def test_the_ticket_of_a_case_that_an_alert_opened_says_so() -> None:
+    assert "Asked by: nobody, the pipeline's alert began it" in render.ticket(view(case=case(owner="")))["body"]
+
+
+def test_a_case_that_has_its_ticket_is_not_told_that_mend_would_open_one() -> None:
+    hurt = case(state="escalating", ticket={"id": "7", "url": "https://desk.example/7"}, tried=["resume:escalated"])
+    said = render.message("escalating", view(case=hurt), ("mend_confirm_ticket",), key="k")["text"]
+    assert "would open" not in said
+    assert "https://desk.example/7" in said
+    left = render.message("escalated", view(case={**hurt, "state": "escalated"}), key="k")["text"]
+    assert "of when it was opened" in left
