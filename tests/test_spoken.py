@@ -91,3 +91,19 @@ def test_a_password_or_key_in_an_address_does_not_get_into_the_ticket() -> None:
     assert "api.example.com/v1" in body
     assert "hunter2" not in body
     assert "abc123" not in body
+
+
+def test_a_connection_that_vanished_during_an_outage_does_not_bring_its_provider_back() -> None:
+    outage = Finding("check_status", "status_page_quiet", "bad", "third_party_down", "availability.provider_error")
+    parked = Case(
+        "c1", "T1", "C1", "U0ALICE", 1.0, state="waiting_for_provider", connection="gone", connector="postgres",
+        version=2, waiting=True, findings=[outage], run=3, due="poll", due_at=2.0,
+    )  # fmt: skip
+    hands = Hands.__new__(Hands)
+    hands.settings = lambda: HERE
+    found = [one.to_dict() for one in hands._look(parked, "check_status")]
+    raw = Event("checked", "k1", 2.0, data={"run": 3, "step": "check_status", "findings": found}).to_dict()
+    case, _ = engine.advanced("c1", raw, HERE, parked.to_dict(), reader=False)
+    assert case.state == "checking_network"
+    assert "settle" in [o.name for o in case.orders]
+    assert "provider_back" not in str(case.orders)

@@ -147,7 +147,8 @@ class Conversation:
         bad = case.finding
         if bad is None or bad.step not in steps:
             if parked:
-                case.orders += [over(case, "provider_back"), say("provider_back")]
+                back = [over(case, "provider_back"), say("provider_back")]
+                case.orders += back if STEP_OF[case.state] in steps else [over(case, "went_on")]
             return self.fire(case, "passed", event)
         if not parked and not self.fire(case, "failed", event):
             self.explain(case)
