@@ -9,7 +9,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.network import kept_line
 from bot.checks.remedies import managed, place, remedy
-from bot.checks.text import evidence, readable
+from bot.checks.text import evidence, parts, readable
 from bot.drivers.mysql import Reading, examine
 from bot.drivers.mysql_catalogue import Seen, quoted
 from bot.drivers.network import Trouble
@@ -42,8 +42,8 @@ def reading(target: Target) -> Reading:
 
 
 def _split(target: Target, name: str) -> tuple[str, str]:
-    schema, _, table = name.replace("`", "").rpartition(".")
-    return schema or str(target.settings.get("database", "")), table
+    *schema, table = parts(name, "``")
+    return ".".join(schema) or str(target.settings.get("database", "")), table
 
 
 def to_copy(target: Target, read: Reading, code: str, said: str) -> dict[str, Any]:
@@ -129,8 +129,15 @@ def _bad(target: Target, read: Reading, wrong: list[Wrong], facts: dict[str, Any
 
 def _corrected(target: Target, wrong: list[Wrong]) -> list[str]:
     """The selection with the names as the server has them."""
-    right = {seen.name: seen.similar[0] for seen, code, _ in wrong if code == "config.identifier_case"}
+    right = {seen.name: _written(seen) for seen, code, _ in wrong if code == "config.identifier_case"}
     return [right.get(".".join(_split(target, name)), name) for name in target.tables]
+
+
+def _written(seen: Seen) -> str:
+    """The nearest name as mend.yml takes it: in quotes where a dot or a quote is part of it."""
+    found = seen.similar[0]
+    schema, table = found[: -len(seen.table) - 1], found[-len(seen.table) :]
+    return f"{quoted(schema)}.{quoted(table)}" if "." in table or "`" in found else found
 
 
 def _kept(target: Target, wrong: list[Wrong]) -> list[str]:

@@ -161,12 +161,13 @@ def _look(connection: Any, reading: Reading, tables: Names, zone: str, deadline:
             known = catalogue.variables(cursor)
             reading.server = server = Server(known.get("version") or reading.server.version, known)
             _limit(cursor, server, deadline)
+            reading.grants = catalogue.grants(cursor)
             if not tables:
                 cursor.execute(catalogue.READABLE)
                 reading.readable = int(cursor.fetchone()[0])
             else:
-                reading.tables = catalogue.tables(cursor, tables, known.get("lower_case_table_names", "0") != "0")
-            reading.grants = catalogue.grants(cursor)
+                folded = known.get("lower_case_table_names", "0") != "0"
+                reading.tables = catalogue.tables(cursor, tables, folded, reading.grants)
             reading.password_until = valid_until(cursor, server.version, reading.grants)
             if zone:
                 cursor.execute("SELECT CONVERT_TZ('2000-01-01', '+00:00', %s) IS NOT NULL", [zone])

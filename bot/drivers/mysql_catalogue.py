@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,8 @@ FROM information_schema.columns c JOIN information_schema.tables t USING (table_
 WHERE c.table_schema IN %s AND c.table_name IN %s GROUP BY 1, 2, 3
 """
 PARTLY = "SELECT DISTINCT table_schema, table_name FROM information_schema.column_privileges"
+# That table lacks what a role grants; SHOW GRANTS has it.
+PARTLY_GRANTED = re.compile(r"^GRANT [^`]*\bSELECT \(.* ON `((?:[^`]|``)+)`\.`((?:[^`]|``)+)` TO ")
 SIMILAR = """
 SELECT table_schema, table_name FROM information_schema.tables WHERE LOWER(table_name) IN %s
 AND table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys') ORDER BY 1, 2 LIMIT 50
@@ -116,10 +119,12 @@ def rds_hours(cursor: Any) -> float | None:
     return None
 
 
-def tables(cursor: Any, wanted: Names, folded: bool) -> tuple[Seen, ...]:
+def tables(cursor: Any, wanted: Names, folded: bool, granted: list[str]) -> tuple[Seen, ...]:
     """What stands in the way of each table; `folded`: the server takes capitals for small letters."""
     cursor.execute(PARTLY)
+    by_role = [found.groups() for line in granted if (found := PARTLY_GRANTED.match(line))]
     partly = {_fold(row, folded) for row in cursor.fetchall()}
+    partly |= {_fold((s.replace("``", "`"), t.replace("``", "`")), folded) for s, t in by_role}
     sure = _whole(cursor, wanted, folded) - partly
     doubted = [pair for pair in wanted if _fold(pair, folded) not in sure]
     whys = {pair: _partly(_try(cursor, *pair), _fold(pair, folded) in partly) for pair in doubted}

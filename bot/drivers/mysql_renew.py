@@ -44,8 +44,10 @@ class Seen:
 
 
 @contextmanager
-def _session(settings: Mapping[str, Any], password: str, timeout: float) -> Iterator[tuple[Any, bool]]:
-    """(a connection, whether nobody else can read its line). Raises Trouble."""
+def _session(settings: Mapping[str, Any], password: str, timeout: float, *sent: str) -> Iterator[tuple[Any, bool]]:
+    """(a connection, whether nobody else can read its line). Raises Trouble, without the passwords that are `sent`: a
+    server that does not understand a statement repeats it.
+    """
     import pymysql
 
     deadline = Deadline(timeout)
@@ -62,7 +64,12 @@ def _session(settings: Mapping[str, Any], password: str, timeout: float) -> Iter
         except (pymysql.MySQLError, OSError, ValueError, struct.error, IndexError, RuntimeError) as error:
             late = f"{host}:{port}: no complete answer within {timeout:g} s"
             over = deadline.over()
-            raise (Trouble("host_unreachable", "network.accepts_but_silent", late) if over else words(error)) from None
+            if over:
+                raise Trouble("host_unreachable", "network.accepts_but_silent", late) from None
+            trouble = words(error)
+            for secret in sorted({password, *sent} - {""}, key=len, reverse=True):
+                trouble.evidence = trouble.evidence.replace(secret, "***")
+            raise trouble from None
         finally:
             watchdog.cancel()
             cut.close()
@@ -98,16 +105,18 @@ def set_password(
 
     `named` is the one that is replaced, where it is not that of the login.
     """
-    with _session(settings, password, timeout) as (connection, safe), connection.cursor() as cursor:
+    # The host of an account is mostly '%', which stands for a value in a statement that has values.
+    account = seen.account.replace("%", "%%")
+    with _session(settings, password, timeout, new, named) as (connection, safe), connection.cursor() as cursor:
         if seen.native and seen.maria:
-            whose = "" if own else f" FOR {seen.account}"
+            whose = "" if own else f" FOR {account}"
             # What is sent is what the server would store: https://mariadb.com/kb/en/set-password/
             cursor.execute(f"SET PASSWORD{whose} = %s", [_hashed(new)])
             return
         if not safe:
             raise Trouble("tls_mismatch", "tls.server_requires_tls", "the line is not encrypted")
         if seen.maria:
-            cursor.execute(f"SET PASSWORD{'' if own else f' FOR {seen.account}'} = PASSWORD(%s)", [new])
+            cursor.execute(f"SET PASSWORD{'' if own else f' FOR {account}'} = PASSWORD(%s)", [new])
             return
         # Servers write passwords in such statements as <secret> into their logs:
         # https://dev.mysql.com/doc/refman/8.4/en/password-logging.html
@@ -117,7 +126,7 @@ def set_password(
             # is refused: the younger would be kept in its place, and the one that is in use would end.
             cursor.execute(f"ALTER USER USER() IDENTIFIED BY %s REPLACE %s{keep}", [new, named or password])
             return
-        cursor.execute(f"ALTER USER {'USER()' if own else seen.account} IDENTIFIED BY %s{keep}", [new])
+        cursor.execute(f"ALTER USER {'USER()' if own else account} IDENTIFIED BY %s{keep}", [new])
 
 
 def discard_old(settings: Mapping[str, Any], password: str, account: str, timeout: float, *, own: bool) -> None:
