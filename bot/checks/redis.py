@@ -59,9 +59,13 @@ def verify_permissions(target: Target) -> Finding:
         grant = f"ACL SETUSER {_user(target)} +@connection +@read ~{pattern}"
         statements = [grant] if trouble.cause == "missing_privilege" else _login_statements(trouble, target)
         return _told(RIGHTS, trouble, target, statements, missing=[pattern])
-    missing = [pattern for pattern, count in read.keys.items() if not count] if target.tables else []
+    missing = [pattern for pattern, count in read.keys.items() if count == 0] if target.tables else []
     if missing:
         words = f"no key fits {', '.join(missing[:10])}"
         return _told(RIGHTS, Trouble("config_error", "config.prefix", words), target, [])
+    if unseen := [pattern for pattern, count in read.keys.items() if count is None]:
+        words = f"no key fits {', '.join(unseen[:10])} among those that were looked at, and there are more"
+        said = evidence(target, words)
+        return finding(RIGHTS, "unclear", "config.prefix", "config_error", evidence=said, **_facts(target))
     words = f"keys of {', '.join(read.keys)} may be read" if target.tables else "keys may be listed and read"
     return finding(RIGHTS, "good", evidence=evidence(target, words), **_facts(target))

@@ -30,12 +30,18 @@ CODES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
 )  # fmt: skip
 
 
+# So often a server is asked for a thousand keys; of those behind them nothing is said.
+STEPS = 200
+
+
 @dataclass
 class Reading:
-    """What one login saw: `keys` found per pattern, and why a command was refused."""
+    """What one login saw: `keys` found per pattern, None where none was among those looked at and there are more, and
+    why a command was refused.
+    """
 
     user: str
-    keys: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, int | None] = field(default_factory=dict)
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
 
 
@@ -45,7 +51,7 @@ def examine(settings: Mapping[str, Any], password: str, patterns: Sequence[str],
     host, port = str(settings.get("host") or "localhost"), int(settings.get("port") or 6379)
     link = _link(settings, password, host, port, deadline)
     try:
-        return bounded(deadline, lambda: _look(link, settings, patterns), f"{host}:{port}")
+        return bounded(deadline, lambda: _look(link, settings, patterns, deadline), f"{host}:{port}")
     except Trouble:
         raise
     except Exception as error:
@@ -78,7 +84,7 @@ def _link(settings: Mapping[str, Any], password: str, host: str, port: int, dead
     )  # fmt: skip
 
 
-def _look(link: Any, settings: Mapping[str, Any], patterns: Sequence[str]) -> Reading:
+def _look(link: Any, settings: Mapping[str, Any], patterns: Sequence[str], deadline: Deadline) -> Reading:
     link.connect()
     if not settings.get("user") and not link.password:
         _ask(link, "PING")
@@ -88,7 +94,7 @@ def _look(link: Any, settings: Mapping[str, Any], patterns: Sequence[str]) -> Re
         if index != "0":
             _ask(link, "SELECT", index)
         for pattern in patterns or ("*",):
-            reading.keys[pattern] = _one(link, pattern)
+            reading.keys[pattern] = _one(link, pattern, deadline)
     except Exception as error:
         trouble = _trouble(error, "", Deadline(1))
         if trouble.cause in ("host_unreachable", "unclassified"):
@@ -102,13 +108,15 @@ def _pattern_of(reading: Reading, patterns: Sequence[str]) -> str:
     return next((one for one in patterns if one not in reading.keys), "*")
 
 
-def _one(link: Any, pattern: str) -> int:
-    """How many keys a few steps find, and whether the first of them may be read; its value is not asked for."""
+def _one(link: Any, pattern: str, deadline: Deadline) -> int | None:
+    """How many keys one step finds, and whether the first of them may be read; its value is not asked for."""
     at, found = b"0", []
-    for _ in range(20):
+    for _ in range(STEPS):
         at, found = _ask(link, "SCAN", at, "MATCH", pattern, "COUNT", "1000")
-        if found or at == b"0":
+        if found or at == b"0" or deadline.left() < deadline.seconds / 2:
             break
+    if not found and at != b"0":
+        return None
     if found:
         _ask(link, "TYPE", found[0])
     return len(found)

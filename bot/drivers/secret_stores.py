@@ -31,7 +31,10 @@ def _picked(found: dict[str, Any], field: str, place: str) -> str:
         field = next(iter(found))
     if field not in found:
         raise SettingsError(f"{place} has no field {field!r}: name one of its {len(found)} fields after #")
-    return str(found[field])
+    value = found[field]
+    if not isinstance(value, str | int | float) or isinstance(value, bool):
+        raise SettingsError(f"the field {field!r} of {place} holds no text: name one that does after #")
+    return str(value)
 
 
 def hashicorp(reference: str) -> str:

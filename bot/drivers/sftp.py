@@ -13,6 +13,8 @@ from bot.drivers.ssh import Session, within
 
 # A folder may hold millions of files: so many are looked at.
 ENOUGH = 20_000
+# So many files of a pattern may be gone before another is opened.
+TRIES = 20
 
 
 @dataclass
@@ -35,9 +37,13 @@ def look(session: Session, path: str, patterns: Sequence[str], deadline: Deadlin
             for pattern in patterns:
                 fits = [entry for entry in found if re.search(pattern, entry.filename)]
                 reading.matched[pattern] = len(fits)
-                newest = max(fits, key=lambda entry: entry.st_mtime or 0, default=None)
-                if newest is not None and not _opens(client, f"{path.rstrip('/')}/{newest.filename}"):
-                    reading.denied.append(newest.filename)
+                for newest in sorted(fits, key=lambda entry: entry.st_mtime or 0, reverse=True)[:TRIES]:
+                    opens = _opens(client, f"{path.rstrip('/')}/{newest.filename}")
+                    if opens is False:
+                        reading.denied.append(newest.filename)
+                    if opens is not None:
+                        break
+                    reading.matched[pattern] -= 1
             return reading
 
     return within(deadline, session.transport, _known(work, place), place)
@@ -86,9 +92,12 @@ def _entries(client: Any, path: str, place: str, deadline: Deadline) -> list[Any
     return found
 
 
-def _opens(client: Any, name: str) -> bool:
+def _opens(client: Any, name: str) -> bool | None:
+    """None for one that is gone by now, or a link that leads nowhere."""
     try:
         client.open(name, "r").close()
     except PermissionError:
         return False
+    except FileNotFoundError:
+        return None
     return True

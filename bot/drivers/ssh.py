@@ -157,7 +157,9 @@ def _greet(login: Login, deadline: Deadline, only: tuple[str, ...]) -> Any:
     try:
         transport = _transport(login, deadline)
         if only:
-            transport.get_security_options().key_types = only
+            offered = transport.get_security_options()
+            # A kind that is no longer spoken, as ssh-dss, cannot be asked for; what is shown is another one then.
+            offered.key_types = [kind for kind in only if kind in offered.key_types] or offered.key_types
         return _agree(transport, login, deadline)
     except paramiko.ssh_exception.IncompatiblePeer as error:
         if not only:

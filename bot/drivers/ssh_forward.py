@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import threading
@@ -59,6 +60,9 @@ class Forward:
         threading.Thread(target=self._accept, name="tunnel", daemon=True).start()
 
     def close(self) -> None:
+        # On Linux a call that waits in accept outlives the close of its socket, and the port with it: accept(2).
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()
         self.session.close()
 

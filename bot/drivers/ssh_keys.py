@@ -10,6 +10,7 @@ from bot.drivers.network import Trouble
 
 UNKNOWN_KEY = "trust.host_key_unknown"
 RSA = ("rsa-sha2-512", "rsa-sha2-256")
+FRAME = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\s")
 PUBLIC = re.compile(r"(ssh-|ecdsa-|sk-)\S+ AAAA|BEGIN (RSA |SSH2 )?PUBLIC KEY|---- BEGIN SSH2")
 
 
@@ -80,7 +81,10 @@ def private(text: str, passphrase: str) -> Any:
         raise Trouble("invalid_credentials", "auth.key_passphrase_missing", words) from None
     except Exception as error:
         # The library tells a wrong passphrase from a broken file only by words, which may quote the key.
-        if passphrase:
+        if text.startswith("PuTTY-User-Key-File"):
+            words = "the private key is in PuTTY's own form (.ppk), which is neither OpenSSH's nor PEM"
+            raise Trouble("config_error", "config.wrong_format", words) from None
+        if passphrase and FRAME.match(text):
             words = f"the private key does not open with this passphrase ({type(error).__name__})"
             raise Trouble("invalid_credentials", "auth.key_passphrase_wrong", words, ("config.wrong_format",)) from None
         words = f"the private key cannot be read ({type(error).__name__})"

@@ -78,3 +78,10 @@ def test_a_secret_of_aws_is_read_whole_or_by_field(secrets_manager: None) -> Non
     assert "has no field 'nothing'" in refused("${vault:aws/prod/warehouse#nothing}")
     assert "has no field 'x'" in refused("${vault:aws/plain#x}")
     assert "ResourceNotFoundException" in refused("${vault:aws/nothing}")
+
+    # What is no text is not sent as a password.
+    odd = {"null": None, "yes": True, "object": {"of": CANARY}, "list": [CANARY], "number": 4711}
+    boto3.client("secretsmanager").create_secret(Name="odd", SecretString=json.dumps(odd))
+    for name in ("null", "yes", "object", "list"):
+        assert "holds no text" in refused(f"${{vault:aws/odd#{name}}}")
+    assert resolve("${vault:aws/odd#number}", {}, Path()) == "4711"

@@ -171,6 +171,23 @@ def test_it_is_named_and_what_is_printed_mends_it(fault: Fault, site: RedisSite)
     prove(fault, site)
 
 
+def test_a_key_behind_many_others_is_found_and_what_was_not_looked_at_is_not_missing(
+    site: RedisSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.run('EVAL \'for i = 1, 150000 do redis.call("SET", "other:" .. i, 1) end\' 0')
+    patterns = tuple(f"orders:{name}:*" for name in "abcdefghi")
+    for pattern in patterns:
+        site.run(f"SET {pattern.replace('*', '1')} x")
+    site.wire.tables = patterns
+    try:
+        assert {f.verdict for f in site.wire.look() if f.check == "permissions_sufficient"} == {"good"}
+        site.wire.tables = ("orders:none:*",)
+        monkeypatch.setattr("bot.drivers.redis.STEPS", 3)
+        assert {f.verdict for f in site.wire.look() if f.check == "permissions_sufficient"} == {"unclear"}
+    finally:
+        site.restore()
+
+
 def test_all_is_good_over_tls(site: RedisSite) -> None:
     tls("verify-full", ssl_root_cert=str(site.authority.root))(site)
     found = site.wire.look()

@@ -5,14 +5,20 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bot.drivers.network import Trouble
+from bot.drivers.ssh_forward import Forward
+from bot.drivers.ssh_keys import private
+from flows.core.finding import explaining
 from tests.faults.frame import Chosen, Fault, Told, by_hand, prove, setting
 from tests.faults.postgres_site import running
 from tests.faults.ssh_site import SshSite
@@ -206,3 +212,47 @@ def test_neither_key_nor_password_is_in_what_is_found(tunnel: SshSite) -> None:
     tunnel.restore()
     assert tunnel.server.private.splitlines()[2] not in said
     assert (tunnel.server.folder / "other").read_text().splitlines()[2] not in said
+
+
+def test_a_tunnel_that_is_closed_leaves_nothing_behind() -> None:
+    before = set(threading.enumerate())
+    made = Forward(SimpleNamespace(close=lambda: None), "127.0.0.1", 1, 5)  # type: ignore[arg-type]
+    (waiting,) = set(threading.enumerate()) - before
+    made.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
+def test_a_file_that_is_gone_by_now_is_no_missing_folder(files: SshSite) -> None:
+    gone = files.files / "orders_9.csv"
+    gone.symlink_to("/nowhere/at-all")
+    try:
+        assert explaining(files.wire.look()) is None
+        files.wire.settings["pattern"] = "orders_9"
+        found = explaining(files.wire.look())
+        assert found is not None
+        assert found.code == "config.file_pattern"
+    finally:
+        gone.unlink()
+        files.restore()
+
+
+def test_a_kind_of_host_key_that_nobody_speaks_any_more_is_told_as_another_key(files: SshSite) -> None:
+    known = files.server.host_key
+    files.wire.settings["host_key"] = "127.0.0.1 ssh-dss AAAAB3NzaC1kc3MAAACBAK"
+    try:
+        found = explaining(files.wire.look())
+        assert found is not None
+        assert found.code == "trust.host_key_changed"
+        files.wire.settings["host_key"] += f"\n{known}"
+        assert explaining(files.wire.look()) is None
+    finally:
+        files.restore()
+
+
+@pytest.mark.parametrize("form", ["PuTTY-User-Key-File-3: ssh-ed25519\r\nEncryption: aes256-cbc\r\n", "{key}"])
+def test_a_form_that_is_not_read_is_not_called_a_wrong_passphrase(form: str, files: SshSite) -> None:
+    text = form.replace("{key}", files.server.private.replace("\n", "\\n"))
+    with pytest.raises(Trouble) as told:
+        private(text, "open sesame")
+    assert (told.value.cause, told.value.code) == ("config_error", "config.wrong_format")
