@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from bot.settings_parts import REFERENCE as REFERENCE
 from bot.settings_parts import Access, Hook, Hooks, Secret, Strict, is_group
 from bot.settings_parts import SettingsError as SettingsError
-from flows.core.sheet_places import LOADER, in_words, place_of, telling
+from flows.core.sheet_places import LOADER, in_words, no_yaml, place_of, telling
 
 
 class Tunnel(Strict):
@@ -173,8 +173,8 @@ def load(path: Path | None, env: Mapping[str, str]) -> Settings:
         text = file.read_text(encoding="utf-8")
         raw = yaml.load(text, Loader=LOADER)  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError(f"{file.name}:{line}: not valid YAML: {error.problem}") from None
+        line, _, said = no_yaml(error)
+        raise SettingsError(f"{file.name}:{line}: not valid YAML: {said}") from None
     except OSError as error:
         raise SettingsError(f"{file} cannot be read ({error.strerror}): check its path and rights") from None
     except (UnicodeDecodeError, yaml.YAMLError):  # a control character is no YAML

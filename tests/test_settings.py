@@ -19,6 +19,9 @@ GOOD = """connections:
     secrets: {password: "${env:WAREHOUSE_PASSWORD}"}
     tables: [public.orders]
 """
+BOMB = "desk:\n  kind: zendesk\n  a0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9]\n" + "".join(
+    f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
+)
 
 
 def written(folder: Path, text: str) -> Path:
@@ -67,6 +70,11 @@ def test_the_whole_example_of_the_documentation_is_accepted(tmp_path: Path) -> N
         ("connections:\n  w:\n", "mend.yml:2: connections.w: expected keys below it"),
         ("connections:\n  5: {connector: postgres}\n", "mend.yml:2: connections.5: expected text: put it in quotes"),
         (GOOD + "  warehouse: {connector: mysql}\n", "mend.yml:7: not valid YAML: the key warehouse stands twice"),
+        ("[" * 50_000, "mend.yml:1: not valid YAML: nested more than 100 deep"),
+        ("connections: " + "{a: " * 50_000, "mend.yml:1: not valid YAML: nested more than 100 deep"),
+        (GOOD + "access: &a {admins: *a}\n", "mend.yml:7: not valid YAML: this holds itself by an alias"),
+        (GOOD + BOMB, "mend.yml:15: not valid YAML: too much once its aliases are written out"),
+        ("connections:\n\twarehouse:\n", "mend.yml:2: not valid YAML: found character that cannot start any token: indent"),
         (GOOD + "access: {admins: U0ADMIN}\n", "mend.yml:7: access.admins: expected a list"),
         ("connections: {w: {connector: x, secrets: {password: 'a${env:PW}'}}}\n", "where it is the whole value"),
         ('connections: {w: {connector: postgres, secrets: {password: "${evn:PW}"}}}\n', "write ${env:NAME}"),

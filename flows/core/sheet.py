@@ -20,7 +20,7 @@ from flows.core.sheet_http import Probe as Probe
 from flows.core.sheet_oauth import OAuth as OAuth
 from flows.core.sheet_parts import Allowlist, PlatformAuth, Regeneration, StatusPage, Strict, by_name
 from flows.core.sheet_parts import Field as Field
-from flows.core.sheet_places import LOADER, explained
+from flows.core.sheet_places import LOADER, explained, no_yaml
 from flows.core.sheet_places import SheetError as SheetError
 from flows.core.sheet_places import place_of as place_of
 from flows.core.sheet_rotation import Rotation
@@ -206,10 +206,8 @@ def _parsed(path: Path) -> tuple[str, Any]:
         why = error.strerror if isinstance(error, OSError) else "save it as text in UTF-8"
         raise SheetError(f"{path.name}:1:1: cannot be read: {why}") from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{mark.line + 1}:{mark.column + 1}" if mark else "1:1"
-        said = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise SheetError(f"{path.name}:{place}: not valid YAML: {said}") from None
+        line, column, said = no_yaml(error)
+        raise SheetError(f"{path.name}:{line}:{column}: not valid YAML: {said}") from None
 
 
 def _on_base(path: Path, text: str, raw: dict[str, Any]) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
 
 _KEYS, _TEXT = "expected keys below it, as in `key: value`", "expected text: put it in quotes"
@@ -22,8 +24,37 @@ _TYPES = {
 }  # fmt: skip
 
 
+# As deep as anything that people write, and many times less than what ends the process in libyaml's own recursion.
+DEEPEST = 100
+# So many values a file may have when all its aliases are written out.
+MOST = 1_000_000
+ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w")
+
+
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """A safe loader to which a key that stands twice is an error: the first of the two would be lost silently."""
+    """A safe loader to which a key that stands twice is an error: the first of the two would be lost silently.
+
+    What is nested too deep, holds itself, or is endless for its aliases is one too.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._depth, self._aliases = 0, not isinstance(stream, str) or bool(ALIAS.search(stream))
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Both parsers call this before each value; we have no resolvers by path, which it is made for."""
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise ComposerError(None, None, f"nested more than {DEEPEST} deep", current_node.start_mark)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if self._aliases and node is not None:
+            _written_out(node, {})
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         there = set[tuple[str, str]]()
@@ -38,6 +69,23 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return dict(super().construct_mapping(node, deep))
 
 
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values it is with its aliases written out. Raises ComposerError."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ComposerError(None, None, "this holds itself by an alias", node.start_mark)
+        return known[id(node)]
+    known[id(node)] = 0
+    inner = node.value if isinstance(node, yaml.CollectionNode) else []
+    if isinstance(node, yaml.MappingNode):
+        inner = [one for pair in node.value for one in pair]
+    size = 1 + sum(_written_out(one, known) for one in inner)
+    if size > MOST:
+        raise ComposerError(None, None, "too much once its aliases are written out", node.start_mark)
+    known[id(node)] = size
+    return size
+
+
 def _or_its_place(read: Callable[[Any, yaml.ScalarNode], Any], loader: _Loader, node: yaml.ScalarNode) -> Any:
     """What looks like a date or a number and is none is told with its line: 2026-02-30."""
     try:
@@ -50,6 +98,14 @@ for _kind in ("int", "timestamp"):
     _read = getattr(yaml.SafeLoader, f"construct_yaml_{_kind}")
     _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", partial(_or_its_place, _read))
 LOADER = _Loader
+
+
+def no_yaml(error: yaml.YAMLError) -> tuple[int, int, str]:
+    """Line, column, and what is wrong there."""
+    mark, said = getattr(error, "problem_mark", None), str(getattr(error, "problem", None) or error)
+    if "cannot start any token" in said:
+        said += ": indent with spaces, not tabs, and put what begins with @ ` or % in quotes"
+    return (mark.line + 1, mark.column + 1, " ".join(said.split())) if mark else (1, 1, " ".join(said.split()))
 
 
 class SheetError(Exception):

@@ -185,6 +185,15 @@ def test_a_sheet_says_what_was_compared_and_not_only_in_which_file() -> None:
     assert not {key: said for key, said in known.items() if len(said.split()) < 4}
 
 
+def test_a_sheet_that_is_nested_without_end_is_told_by_lint(tmp_path: Path) -> None:
+    (tmp_path / "acme.yaml").write_text("key: acme\nfields: " + "[" * 50_000)
+    (tmp_path / "acne.yaml").write_text("key: &a [*a]\n")
+    assert [(one.line, one.text) for one in lint([tmp_path])] == [
+        (2, "not valid YAML: nested more than 100 deep"),
+        (1, "not valid YAML: this holds itself by an alias"),
+    ]
+
+
 def test_menu_paths_without_the_address_of_a_console_are_found_by_lint(tmp_path: Path) -> None:
     console = 'console: "https://dashboard.stripe.com"'
     assert console in GOOD
