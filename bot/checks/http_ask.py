@@ -97,6 +97,9 @@ def _needed(target: Target, name: str) -> str:
 def base_url(target: Target) -> str:
     """Where the API begins, without a slash at the end. `base_url` in the settings wins. Raises Trouble."""
     if given := str(target.settings.get("base_url") or ""):
+        if odd := re.search(r"[?#]", given):
+            words = f"base_url holds {odd[0]}, behind which no path can stand: let it end before that"
+            raise Trouble("config_error", "config.malformed_url", words)
         return given.rstrip("/")
     return address(spec(target).base_url, target).rstrip("/")
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.checks.base import Target, check, finding
-from bot.drivers.http_trouble import NO_ADDRESS
+from bot.drivers.http_trouble import NO_ADDRESS, NO_ZONE
 from bot.drivers.network import Deadline, Trouble, addresses, connect, is_address, is_private, peek, reached
 from bot.drivers.proxy import PROXY
 from bot.drivers.starttls import STARTTLS, ask_tls
@@ -115,7 +115,7 @@ def _no_url(address: str) -> str:
         return "the address begins with neither https:// nor http://"
     if not parts.hostname or port == 0:
         return "the address names no server"
-    return ""
+    return NO_ZONE if "%" in parts.hostname else ""
 
 
 def _no_proxy(proxy: str) -> str:

@@ -22,6 +22,7 @@ EARLY = re.compile(rb"HTTP/1\.\d 1(?!01)\d\d\b")
 NAMED = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*(:.*)", re.S)
 LENGTH = re.compile(rb"(?im)^content-length:(?![ \t]*\d+[ \t]*(,[ \t]*\d+[ \t]*)*\r?$)")
 CHUNKED = re.compile(rb"(?im)^transfer-encoding:.*chunked")
+PACKED = ("gzip", "x-gzip", "deflate")
 ENDS = (b"\r\n", b"\n", b"")
 # A line to a host and port.
 Opener = Callable[[str, int], socket.socket]
@@ -38,6 +39,22 @@ class Response(http.client.HTTPResponse):
         finally:
             if self.fp is not None:  # it is closed after a first line that is none of HTTP's
                 self.fp = plain
+        self._take_codings()
+
+    def _take_codings(self) -> None:
+        """`gzip, chunked`: the standard library knows `chunked` only alone, and read on until the line was closed.
+
+        What lies within is undone as an encoding of the content is: https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+        """
+        said = ",".join(self.headers.get_all("transfer-encoding") or ()).lower()
+        codings = [one.strip() for one in said.split(",") if one.strip()]
+        if codings[-1:] == ["chunked"] and not self.chunked and self.status not in (204, 304):
+            self.chunked, self.chunk_left, self.length = True, None, None
+            self.will_close = self._check_close()  # type: ignore[attr-defined]
+        if inner := [one for one in codings if one in PACKED]:
+            before = self.headers.get("content-encoding")
+            del self.headers["content-encoding"]
+            self.headers["content-encoding"] = ", ".join([before, *inner] if before else inner)
 
     def _read_next_chunk_size(self) -> int:
         """Of a size below nothing the standard library makes "all that comes", without limit. Raises ValueError."""

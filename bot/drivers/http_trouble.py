@@ -16,6 +16,7 @@ NO_ADDRESS = (
     "this is not an address: behind the host stands a port from 1 to 65535 or none, an IPv6 address stands in [ ], and "
     "/ ? # @ in a user or password are written %2F %3F %23 %40"
 )
+NO_ZONE = "a zone behind an IPv6 address (%) cannot be called: write the address without it, or a name"
 # How a server that expects TLS ends a plain request.
 NO_HTTP = ("network.reset", "availability.empty_response", "config.wrong_port_other_service")
 BEHIND_PROXY = ("network.timeout_filtered", "network.refused", "dns.nxdomain")
@@ -60,6 +61,8 @@ def split(url: str) -> SplitResult:
         port(parts)
     except ValueError:
         raise Trouble("config_error", "config.malformed_url", NO_ADDRESS) from None
+    if "%" in (parts.hostname or ""):
+        raise Trouble("config_error", "config.malformed_url", NO_ZONE)
     if parts.scheme not in PORTS or not parts.hostname:
         raise Trouble("config_error", "config.malformed_url", "an address begins with https:// and a host name")
     return parts

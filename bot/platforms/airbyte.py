@@ -11,13 +11,13 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from bot.platforms.api import Refused, answered, only, rows
+from bot.platforms.api import Refused, answered, endless, only, rows
 from bot.platforms.base import Job, JobState, LastCheck, Listed, Paused, PlatformError, Shown, Source, Stream, moment
 from bot.platforms.nested import hidden, lacking, nested
 
 # Self-managed: https://HOST/api/public/v1
 BASE = "https://api.airbyte.com/v1"
-PAGES, PER_PAGE = 50, 100
+PAGES, PER_PAGE = 500, 100
 STATES: dict[str, JobState] = {
     "succeeded": "good", "failed": "bad", "cancelled": "bad",
     "pending": "running", "running": "running", "incomplete": "running",  # it tries again
@@ -118,14 +118,16 @@ class _Ask:
 
 
 def _pages(ask: _Ask, what: str) -> list[dict[str, Any]]:
-    """Every connection or source that the application may see."""
+    """Every connection or source that the application may see. Raises PlatformError where the list has no end."""
     found: list[dict[str, Any]] = []
     for page in range(PAGES):
         part = rows(ask("GET", f"/{what}?limit={PER_PAGE}&offset={page * PER_PAGE}").get("data"))
+        if part and part == found[-len(part) :]:
+            break
         found += part
         if len(part) < PER_PAGE:
-            break
-    return found
+            return found
+    raise endless(Airbyte.name, what, len(found))
 
 
 def _listed(known: dict[str, Any], source: dict[str, Any]) -> Listed:

@@ -59,6 +59,11 @@ def no_json(platform: str) -> PlatformError:
     return PlatformError("config", f"{platform} did not answer in JSON: check platform.base_url")
 
 
+def endless(platform: str, things: str, count: int) -> PlatformError:
+    """Of a list whose end is never seen a part would stand for the whole."""
+    return PlatformError("config", f"{platform}'s list of {things} has no end behind {count}: check platform.base_url")
+
+
 def refused(platform: str, status: int, what: str, *, token: bool, code: str = "") -> Refused:
     """Whose an answer that is no good is: with `token` the admin's, since that is what is refused."""
     kind: Kind

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from bot.platforms.api import Refused, answered, no_json, only, rows
+from bot.platforms.api import Refused, answered, endless, no_json, only, rows
 from bot.platforms.base import Job, LastCheck, Listed, PlatformError, Shown, Source, Stream, moment
 from bot.platforms.nested import hidden, lacking, nested
 
@@ -121,9 +121,11 @@ class Fivetran:
             part = self._call("GET", f"/v1/connections?{query}{cursor}")
             found += [one for one in rows(part.get("items")) if one.get("id")]
             if not part.get("next_cursor"):
+                return found
+            before, cursor = cursor, f"&cursor={quote(str(part['next_cursor']), safe='')}"
+            if cursor == before:
                 break
-            cursor = f"&cursor={quote(str(part['next_cursor']), safe='')}"
-        return found
+        raise endless(self.name, "connections", len(found))
 
     def _call(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         headers, auth = {"Accept": "application/json;version=2"}, (self.key, self.secret)

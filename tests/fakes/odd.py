@@ -56,6 +56,16 @@ def raw(*parts: bytes | Callable[[], bytes]) -> Nasty:
     return talk
 
 
+def held(*parts: bytes) -> Nasty:
+    """The line stays open until the other side closes it."""
+
+    def talk(peer: socket.socket, request: bytes) -> None:
+        raw(*parts)(peer, request)
+        peer.recv(1)
+
+    return talk
+
+
 def good(*lines: str, body: bytes = DATA, kind: str = JSON) -> bytes:
     return head("200 OK", kind, f"Content-Length: {len(body)}", *lines) + body
 
@@ -200,6 +210,9 @@ BIG = json.dumps({"id": 7, "rows": [f"a{n}" for n in range(900)]}).encode()
 ODD.update({
     "deflate_as_the_rfc_says": known(raw(good("Content-Encoding: deflate", body=zlib.compress(DATA)))),
     "deflate_as_browsers_know_it": known(raw(good("Content-Encoding: deflate", body=raw_deflate(DATA)))),
+    "gzip_in_transfer": known(held(head("200 OK", JSON, "Transfer-Encoding: gzip, chunked"), chunked(gzip.compress(DATA)))),
+    "gzip_in_transfer_and_content": known(held(head("200 OK", JSON, "Content-Encoding: deflate", "Transfer-Encoding: gzip", "Transfer-Encoding: chunked"), chunked(gzip.compress(zlib.compress(DATA))))),
+    "chunked_and_a_space": known(held(head("200 OK", JSON, "Transfer-Encoding: chunked "), chunked(DATA))),
     "gzip_twice": known(raw(good("Content-Encoding: gzip, gzip", body=gzip.compress(gzip.compress(DATA))))),
     "gzip_and_what_follows": known(raw(good("Content-Encoding: gzip", body=gzip.compress(DATA) + bytes(64)))),
     "gzip_that_nobody_names": raw(good(body=gzip.compress(BIG))),

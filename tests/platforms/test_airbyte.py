@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,25 @@ def test_a_connection_is_found_by_its_id_or_name_and_is_of_the_kind_of_its_sourc
         found = known.find(wanted)
         assert (found.id, found.type) == (SHOP, "source-postgres")
     assert known.check() == "Airbyte answers, 120 connections"
+
+
+def test_the_6000th_connection_is_found_too(known: Airbyte, side: AirbyteApi) -> None:
+    plain = side.connections[-1]
+    side.connections[:0] = [{**plain, "connectionId": f"c{n}", "name": f"n{n}"} for n in range(6000)]
+    assert known.find("shop").id == SHOP
+    assert len(known.sources()) == 6120
+
+
+def test_a_list_without_end_is_told(known: Airbyte, side: AirbyteApi) -> None:
+    """As by a server in between that drops what stands behind the question mark."""
+
+    class Same(list[dict[str, Any]]):
+        def __getitem__(self, asked: Any) -> Any:
+            return super().__getitem__(slice(0, 100)) if isinstance(asked, slice) else super().__getitem__(asked)
+
+    side.connections = Same(side.connections)
+    with pytest.raises(PlatformError, match="Airbyte's list of connections has no end behind 100"):
+        known.find("shop")
 
 
 def test_the_newest_job_counts(known: Airbyte, side: AirbyteApi) -> None:

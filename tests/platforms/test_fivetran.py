@@ -111,3 +111,9 @@ def test_a_connection_that_signs_in_by_something_else_gets_nothing(known: Fivetr
     with pytest.raises(PlatformError, match="signs in by something else: it has no password"):
         known.send(SHOP, {"password": NEW})
     assert side.patched == []
+
+
+def test_a_list_without_end_is_told(known: Fivetran, side: FivetranApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Fivetran, "_call", lambda *_: {"items": [{"id": "a", "schema": "b"}], "next_cursor": "c"})
+    with pytest.raises(PlatformError, match="Fivetran's list of connections has no end behind 2"):
+        known.sources()
