@@ -12,6 +12,8 @@ from messages.files import table
 
 Block = dict[str, Any]
 SECTION, CONTEXT, BLOCKS = 2900, 1900, 44
+# https://docs.slack.dev/reference/block-kit/composition-objects/option-object/
+OPTION_VALUE = 150
 # A paragraph of a template that begins with this is small print: a context block.
 SMALL = "-# "
 # What is quicker needs no time beside it; "why" tells it all the same.
@@ -173,8 +175,9 @@ def _picker(value: str, choices: Sequence[Mapping[str, Any]]) -> Block:
     options = []
     for number, choice in enumerate(choices[:100], 1):
         mark = " (broken)" if choice["broken"] else ""
-        name = f"{number}. {one_line(scrub(choice['name']), 50)}{mark}"
-        options.append({"text": {"type": "plain_text", "text": name[:75]}, "value": f"{value}:{choice['name']}"[:150]})
+        name = f"{number}. {one_line(scrub(choice['name']), 50)}{mark}"[:75]
+        carried = f"{value}:{choice['name']}"[:OPTION_VALUE]
+        options.append({"text": {"type": "plain_text", "text": name}, "value": carried})
     if not options:
         return {}
     return {"type": "static_select", "action_id": "mend_choose", "options": options,

@@ -24,6 +24,7 @@ from bot.slack.words import Words
 from bot.store import ANSWERED, Store
 from flows.core.effects import Event
 from messages import render
+from messages.blocks import OPTION_VALUE
 
 log = logging.getLogger("mend.listeners")
 Body = dict[str, Any]
@@ -120,6 +121,7 @@ class Listeners:
         chosen = action.get("selected_option") or action
         case_id, _, rest = str(chosen.get("value") or "").partition(":")
         version, _, name = rest.partition(":")[2].partition(":")
+        name = self._whole(name, len(str(chosen.get("value") or "")))
         to = str(action.get("selected_user") or "")
         if to:  # a list of people carries no value
             case_id = str(action.get("block_id") or "").partition(".")[0]
@@ -146,6 +148,14 @@ class Listeners:
         async with self.store.hot.transaction() as connection:
             await receive(self.store, connection, case_id, event)
             await self._refresh_home(f"case:{case_id}", team, event.user, connection)
+
+    def _whole(self, name: str, carried: int) -> str:
+        """The connection's name: an option of Slack's carries so many signs, and the end of a long name is cut off."""
+        known = self.settings().connections
+        if name in known or carried < OPTION_VALUE:
+            return name
+        begun = [one for one in known if one.startswith(name)]
+        return begun[0] if len(begun) == 1 else name
 
     def _chosen(self, name: str) -> dict[str, Any]:
         return of_connection(self.settings(), name) if name in self.settings().connections else {}

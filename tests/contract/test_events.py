@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from tests.talk import ALICE, DANA, Talk, World, wait
 
@@ -180,6 +181,24 @@ def test_the_picker_shows_broken_connections_first(world: World, talk: Talk) -> 
     assert broken[0]
     picker.choose("warehouse")
     picker.until("regenerating_credentials")
+
+
+def test_a_name_that_no_option_of_slacks_can_carry_whole_is_chosen_all_the_same(world: World) -> None:
+    path, long = world.folder / "mend.yml", "warehouse-" + "of-the-southern-region-" * 6
+    before = path.read_text()
+    settings = yaml.safe_load(before)
+    settings["connections"][long] = settings["connections"]["warehouse"]
+    path.write_text(yaml.safe_dump(settings))
+    try:
+        picker = world.start("")
+        question = picker.until("choosing")
+        shown = next(e for b in question["blocks"] for e in b.get("elements", []) if "options" in e)["options"]
+        value = next(o["value"] for o in shown if o["value"].rpartition(":")[2].startswith("warehouse-"))
+        world.slack.press("mend_choose", question["ts"], user=ALICE, value=value)
+        picker.until("regenerating_credentials")
+        assert long[:40] in str(picker.texts)
+    finally:
+        path.write_text(before)
 
 
 def test_a_renamed_conversation_keeps_its_cases(world: World, talk: Talk) -> None:
