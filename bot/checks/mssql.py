@@ -6,9 +6,9 @@ import re
 from typing import Any
 
 from bot.checks.base import Target, finding
-from bot.checks.reading import once, password_ends, told
+from bot.checks.reading import interrupted, once, password_ends, told
 from bot.checks.remedies import managed
-from bot.checks.text import evidence, readable
+from bot.checks.text import evidence, parts, readable
 from bot.drivers.mssql import Reading, examine, quoted
 from bot.drivers.network import Trouble
 from flows.core.expiry import until
@@ -79,8 +79,8 @@ def _reading(target: Target) -> Reading | Trouble:
 
 def _name(table: str) -> str:
     """`dbo.orders` in the brackets of T-SQL; without a schema it is dbo's."""
-    schema, _, name = table.replace("[", "").replace("]", "").rpartition(".")
-    return f"{quoted(schema or 'dbo')}.{quoted(name)}"
+    *schema, name = parts(table, "[]")
+    return f"{quoted('.'.join(schema) or 'dbo')}.{quoted(name)}"
 
 
 def _facts(target: Target) -> dict[str, Any]:
@@ -126,6 +126,8 @@ def verify_permissions(target: Target) -> Finding:
         return finding(RIGHTS, "unclear", read.code, read.cause, evidence=evidence(target, read.evidence))
     if read.refused:
         return _bad(target, read)
+    if read.trouble:
+        return interrupted(RIGHTS, read.trouble, target, _facts(target))
     if not target.tables and not read.readable:
         trouble = Trouble("missing_privilege", "privilege.table_select_missing", "0 tables are readable")
         grant = f"GRANT SELECT ON DATABASE::{quoted(str(target.settings.get('database') or ''))} TO {_user(target)};"

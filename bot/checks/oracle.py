@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from bot.checks.base import Target, finding
-from bot.checks.reading import once, password_ends, told
+from bot.checks.reading import interrupted, once, password_ends, told
 from bot.checks.remedies import managed
 from bot.checks.text import evidence, readable
 from bot.drivers.network import Trouble
@@ -72,7 +72,7 @@ def _quoted(name: str) -> str:
 
 def name_of(target: Target, table: str) -> str:
     schema, _, name = table.rpartition(".")
-    return f"{_quoted(schema or str(target.settings.get('user') or ''))}.{_quoted(name)}"
+    return f"{_quoted(schema) if schema else quoted_user(target)}.{_quoted(name)}"
 
 
 def _told(name: str, trouble: Trouble, target: Target, **more: Any) -> Finding:
@@ -80,7 +80,13 @@ def _told(name: str, trouble: Trouble, target: Target, **more: Any) -> Finding:
 
 
 def quoted_user(target: Target) -> str:
-    return _quoted(str(target.settings.get("user") or ""))
+    """Whose session it is: the driver takes proxy[user], and then it is that of the user in brackets.
+
+    https://github.com/oracle/python-oracledb/blob/main/doc/src/user_guide/connection_handling.rst
+    """
+    user = str(target.settings.get("user") or "")
+    found = re.fullmatch(r"[^\[\]]*\[([^\[\]]+)\]", user)
+    return _quoted(found[1] if found else user)
 
 
 def facts_of(target: Target) -> dict[str, Any]:
@@ -94,7 +100,8 @@ def verify_credentials(target: Target) -> Finding:
         ending = password_ends(target, found.password_until)
         words = f"logged in as {target.settings.get('user', '')}{until(ending)}"
         return finding(LOGIN, "good", evidence=words, **facts_of(target), **ending)
-    user = quoted_user(target)
+    # The password is that of who stands before the brackets.
+    user = _quoted(str(target.settings.get("user") or "").partition("[")[0])
     text = "'" + user.strip('"').replace("'", "''") + "'"
     known = REMEDIES.get(found.code, [])
     if on_rds(target):
@@ -114,6 +121,8 @@ def verify_permissions(target: Target) -> Finding:
         statements = [f"GRANT SELECT ON {name} TO {user};" for name, _ in found.refused]
         trouble = Trouble(top.cause, top.code, words, top.alternatives)
         return _told(RIGHTS, trouble, target, missing=[name for name, _ in found.refused], statements=statements)
+    if found.trouble:
+        return interrupted(RIGHTS, found.trouble, target, facts_of(target))
     if target.tables:
         words = readable(len(target.tables), selected=True)
         return finding(RIGHTS, "good", evidence=words, **facts_of(target))

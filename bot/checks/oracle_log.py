@@ -7,6 +7,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.oracle import facts_of, name_of, on_rds, reading
 from bot.checks.oracle import quoted_user as user_of
+from bot.checks.reading import interrupted
 from bot.checks.text import evidence
 from bot.drivers.network import Trouble
 from bot.drivers.oracle_log import VIEWS, Log
@@ -34,6 +35,8 @@ def verify_replication(target: Target) -> Finding:
     read = reading(target)
     if isinstance(read, Trouble):
         return finding(READY, "unclear", read.code, read.cause, evidence=evidence(target, read.evidence))
+    if read.trouble:
+        return interrupted(READY, read.trouble, target, facts_of(target))
     facts: dict[str, Any] = {**facts_of(target), "statements": []}
     problems = _problems(target, read.log) if read.log else []
     if not problems:

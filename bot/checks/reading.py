@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bot.checks.base import Target, finding
@@ -39,6 +40,13 @@ def told(name: str, trouble: Trouble, target: Target, facts: Mapping[str, Any]) 
     return finding(
         name, verdict, trouble.code, trouble.cause, evidence=words, alternatives=trouble.alternatives, **facts
     )
+
+
+def interrupted(name: str, trouble: Trouble, target: Target, facts: Mapping[str, Any]) -> Finding:
+    """What ended a look behind the login: a limit is proved by it, a line that broke says nothing of rights."""
+    proved = trouble.code.partition(".")[0] in ("capacity", "contention", "config")
+    found = told(name, trouble, target, facts)
+    return found if proved else replace(found, verdict="unclear")
 
 
 def password_ends(target: Target, at: float) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from bot.checks.base import Target, finding
-from bot.checks.reading import once, told
+from bot.checks.reading import interrupted, once, told
 from bot.checks.remedies_snowflake import grants, login_lines, quoted
 from bot.checks.text import evidence
 from bot.drivers.network import Deadline, Trouble
@@ -89,6 +89,8 @@ def verify_permissions(target: Target) -> Finding:
         if top.code == "privilege.database_missing":
             more["database"] = next(name for name, why in read.refused if why is top).partition('"."')[0].strip('"')
         return _told(RIGHTS, trouble, target, **more)
+    if read.trouble:
+        return interrupted(RIGHTS, read.trouble, target, facts)
     count = len(target.tables)
     said = f"all {count} selected tables may be read" if count else "no tables are selected; a warehouse may be used"
     watch = f"; whether {read.monitor} lets it wake cannot be seen from here" if _unseen(read) else ""

@@ -103,12 +103,13 @@ LACKS = {
 
 @dataclass
 class Reading:
-    """What one login saw: why some of the wanted tables cannot be read, or their changes; `password_until` is 0 for
-    never or not known."""
+    """What one login saw: why some of the wanted tables cannot be read, or their changes, and what cut short the look;
+    `password_until` is 0 for never or not known."""
 
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
     readable: int = 0
     password_until: float = 0.0
+    trouble: Trouble | None = None
 
 
 def examine(settings: Mapping[str, Any], password: str, tables: Sequence[str], log: bool, timeout: float) -> Reading:
@@ -129,14 +130,26 @@ def _examined(
     with connect(host, int(port), deadline.left()) as peer:
         line = Line(peer, place, deadline)
         line.agree(*_tls(settings, host))
+        reading = Reading()
         try:
-            return _look(_login(settings, password, host, int(port), line), tables, log)
-        except (Error, EOFError) as error:
-            raise _trouble(error, place, settings) from None
-        except OSError as error:
-            if isinstance(error.__cause__, Error):
-                raise _trouble(error.__cause__, place, settings) from None
-            raise line.trouble(error.__cause__ if isinstance(error.__cause__, OSError) else error) from None
+            connection = _login(settings, password, host, int(port), line)
+        except (Error, EOFError, OSError) as error:
+            raise _why(error, line, settings) from None
+        try:
+            _look(connection, reading, tables, log)
+        except (Error, EOFError, OSError) as error:
+            reading.trouble = _why(error, line, settings)
+        return reading
+
+
+def _why(error: Exception, line: Any, settings: Mapping[str, Any]) -> Trouble:
+    from pytds import Error
+
+    origin = error.__cause__ if isinstance(error.__cause__, Error | OSError) else error
+    if isinstance(error, OSError) and not isinstance(origin, Error):
+        trouble: Trouble = line.trouble(origin)
+        return trouble
+    return _trouble(origin if isinstance(error, OSError) else error, line.place, settings)
 
 
 def _tls(settings: Mapping[str, Any], host: str) -> tuple[str, Any, str]:
@@ -162,8 +175,7 @@ def _login(settings: Mapping[str, Any], password: str, host: str, port: int, lin
     )  # fmt: skip
 
 
-def _look(connection: Any, tables: Sequence[str], log: bool) -> Reading:
-    reading = Reading()
+def _look(connection: Any, reading: Reading, tables: Sequence[str], log: bool) -> None:
     cursor = connection.cursor()
     for name in tables:
         trouble = _try(cursor, name)
@@ -174,7 +186,6 @@ def _look(connection: Any, tables: Sequence[str], log: bool) -> Reading:
         cursor.execute("SELECT CAST(COUNT(*) AS int) FROM INFORMATION_SCHEMA.TABLES")
         reading.readable = int(cursor.fetchall()[0][0])
     reading.password_until = _until(cursor)
-    return reading
 
 
 def _until(cursor: Any) -> float:

@@ -83,13 +83,14 @@ UNTIL = """SELECT (CAST(SYS_EXTRACT_UTC(FROM_TZ(CAST(expiry_date AS TIMESTAMP), 
 class Reading:
     """What one login saw: tables that cannot be read, with none selected how many can, and the log where asked for.
 
-    `password_until` is 0 for never or not known.
+    `password_until` is 0 for never or not known, `trouble` what cut short the look.
     """
 
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
     readable: int | None = None
     log: Log | None = None
     password_until: float = 0.0
+    trouble: Trouble | None = None
 
 
 def examine(
@@ -98,13 +99,22 @@ def examine(
     """Log in once and look, with `follow` also at the log; `tables` are quoted names. Raises Trouble."""
     deadline = Deadline(timeout)
     place = f"{settings.get('host') or 'localhost'}:{settings.get('port') or 1521}"
+    seen: list[Reading] = []
     try:
         # The driver limits no login; its tasks can be ended, where a thread would wait as long as the server does.
-        return asyncio.run(asyncio.wait_for(_examined(settings, password, tables, place, follow), deadline.left()))
+        work = _examined(settings, password, tables, place, follow, seen)
+        asyncio.run(asyncio.wait_for(work, deadline.left()))
+        return seen[0]
     except Trouble as trouble:
+        if seen:
+            seen[0].trouble = trouble
+            return seen[0]
         raise (_tls_only(place, settings, deadline) if trouble.code == "network.reset" else None) or trouble from None
     except TimeoutError:
         words = f"{place}: no complete answer within {timeout:g} s"
+        if seen:
+            seen[0].trouble = Trouble(DROPPED, "availability.too_slow", words)
+            return seen[0]
         raise Trouble(FAR, "network.accepts_but_silent", words) from None
 
 
@@ -118,8 +128,9 @@ def _tls_only(place: str, settings: Mapping[str, Any], deadline: Deadline) -> Tr
 
 
 async def _examined(
-    settings: Mapping[str, Any], password: str, tables: Sequence[str], place: str, follow: bool
-) -> Reading:
+    settings: Mapping[str, Any], password: str, tables: Sequence[str], place: str, follow: bool, seen: list[Reading]
+) -> None:
+    """`seen` gets what is seen as soon as the login is through."""
     import oracledb
 
     named = {"sid": str(settings["sid"])} if settings.get("sid") else {"service_name": str(settings.get("database"))}
@@ -132,10 +143,14 @@ async def _examined(
             program="mend", retry_count=0, **named, **_tls(settings),
         )  # fmt: skip
         async with connection:
-            refused = [(name, trouble) for name in tables if (trouble := await _try(connection, name, place))]
-            readable = None if tables else await _count(connection)
-            log = await look(connection) if follow else None
-            return Reading(refused, readable, log, await _until(connection))
+            reading = Reading()
+            seen.append(reading)
+            reading.password_until = await _until(connection)
+            for name in tables:
+                if trouble := await _try(connection, name, place):
+                    reading.refused.append((name, trouble))
+            reading.readable = None if tables else await _count(connection)
+            reading.log = await look(connection) if follow else None
     except oracledb.Error as error:
         raise trouble_of(error, place) from None
 

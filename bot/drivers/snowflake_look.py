@@ -17,7 +17,8 @@ SUSPENDED = ("server_misconfigured", "availability.warehouse_suspended")
 
 @dataclass
 class Reading:
-    """Where the login stands, what was refused of which thing, and what its role holds: (privilege, kind, name)."""
+    """Where the login stands, what was refused of which thing, and what its role holds: (privilege, kind, name);
+    `trouble` is what cut short the look."""
 
     role: str = ""
     warehouse: str = ""
@@ -25,6 +26,7 @@ class Reading:
     monitor: str = ""
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
     grants: frozenset[tuple[str, str, str]] = frozenset()
+    trouble: Trouble | None = None
 
 
 def examine(
@@ -33,11 +35,13 @@ def examine(
     """Log in once and look; `tables` are quoted names in parts. Raises Trouble when the login is refused."""
     with session(login, deadline, proxy, ca_file) as made:
         reading = Reading(made.role, made.warehouse)
-        missing = _places(made) or _warehouse(made, reading)
-        if missing:
-            reading.refused.append(missing)
-        else:
-            reading.refused.extend(_unreadable(made, [_whole(made, parts) for parts in tables]))
+        try:
+            missing = _places(made) or _warehouse(made, reading)
+            wanted = [] if missing else [_whole(made, parts) for parts in tables]
+            for refused in [missing] if missing else _unreadable(made, wanted):
+                reading.refused.append(refused)
+        except Trouble as trouble:
+            reading.trouble = trouble
         if reading.refused and made.role:
             reading.grants = _grants(made)
         return reading
@@ -119,10 +123,12 @@ def _unreadable(made: Session, tables: Sequence[str]) -> Iterator[tuple[str, Tro
     """
     for start in range(0, len(tables), AT_ONCE):
         part = tables[start : start + AT_ONCE]
-        if _explained(made, part) is None:
+        if (some := _explained(made, part)) is None:
             continue
         for name in part:
             if made.deadline.over():
+                # One of them is refused, and there is no time to see which.
+                yield part[0], some
                 return
             refused = _explained(made, [name])
             if refused:

@@ -171,3 +171,24 @@ def test_what_is_no_sql_server_or_never_ends_is_told(way: str) -> None:
     assert top is not None
     other = way in ("flooding", "other")
     assert top.code == ("config.wrong_port_other_service" if other else "network.accepts_but_silent"), top
+
+
+def test_what_goes_wrong_behind_the_login_is_not_the_credentials_fault(played: tuple[SqlServer, Wire]) -> None:
+    server, wire = played
+    wire.timeout = 1.5
+    for server.denies, server.stalls in (
+        ({"[customers]": (1222, 1, "Lock request time out period exceeded.")}, False),
+        ({}, True),
+    ):
+        found = {f.check: f for f in wire.look()}
+        assert found["credentials_accepted"].verdict == "good"
+        assert found["permissions_sufficient"].verdict == ("unclear" if server.stalls else "bad")
+
+
+def test_a_name_with_a_dot_is_one_table(played: tuple[SqlServer, Wire]) -> None:
+    server, wire = played
+    wire.tables = ("[sales].[a.b]", "[odd]]]")
+    wire.look()
+    assert [sql for sql in server.statements if sql.startswith("SELECT TOP")] == [
+        "SELECT TOP (0) * FROM [sales].[a.b]", "SELECT TOP (0) * FROM [dbo].[odd]]]",
+    ]  # fmt: skip

@@ -6,6 +6,7 @@ driver's side of it (tests/fakes/oracle.py); its errors are taken from https://d
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -249,3 +250,40 @@ def test_what_never_ends_is_ended(way: str) -> None:
         top = top_of(wire(refusing_port() if way == "nothing listens" else port))
     reset = {"hangs up": "network.reset", "nothing listens": "network.refused"}
     assert top.code == reset.get(way, "network.accepts_but_silent"), top
+
+
+@pytest.mark.parametrize("way", ["slow", "refused"])
+def test_what_goes_wrong_behind_the_login_is_not_the_credentials_fault(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(Session):
+        async def fetchall(self, sql: str) -> list[Any]:
+            if "user_users" in sql:
+                return []
+            if way == "slow":
+                await asyncio.sleep(30)
+            raise oracledb.DatabaseError(_Error(message="ORA-01089: immediate shutdown in progress", code=1089))
+
+    async def entered(**given: Any) -> Session:
+        return Stuck()
+
+    monkeypatch.setattr(oracledb, "connect_async", entered)
+    with listener(silent) as port:
+        found = {f.check: f for f in wire(port).look()}
+    assert found["credentials_accepted"].verdict == "good"
+    seen = found["permissions_sufficient"]
+    assert (seen.verdict, seen.code.partition(".")[0] if seen.code else "") == ("unclear", "availability")
+
+
+def test_behind_a_proxy_user_it_is_the_session_of_the_user_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session()
+    session.denied = ('"SALES"."ORDERS"',)
+
+    async def entered(**given: Any) -> Session:
+        return session
+
+    monkeypatch.setattr(oracledb, "connect_async", entered)
+    with listener(silent) as port:
+        one = wire(port, user="gate[sales]")
+        one.tables = ("orders",)
+        assert told(one, top_of(one)).statements == ['GRANT SELECT ON "SALES"."ORDERS" TO "SALES";']

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import snowflake.connector
 
+from bot.drivers.network import Trouble
+from bot.drivers.snowflake_look import _unreadable
 from flows.core.finding import explaining
 from tests.fakes.serve import serving
 from tests.fakes.snowflake import Snowflake, Warehouse
@@ -236,3 +239,19 @@ def test_an_account_is_found_however_it_is_written(name: str, played: tuple[Snow
 @pytest.mark.parametrize("way", ["silent", "dripping", "flooding"])
 def test_what_never_ends_is_ended(way: str, played: tuple[Snowflake, Wire]) -> None:
     ends(way, played[1])
+
+
+def test_what_goes_wrong_behind_the_login_is_not_the_credentials_fault(played: tuple[Snowflake, Wire]) -> None:
+    server, wire = played
+    denies("SHOW WAREHOUSES", "390189", "Something nobody has seen before.")(server, wire)
+    found = {f.check: f for f in wire.look()}
+    assert found["credentials_accepted"].verdict == "good"
+    assert found["permissions_sufficient"].verdict == "unclear"
+
+
+def test_tables_of_which_one_is_refused_are_not_called_readable_when_time_is_over() -> None:
+    def ask(sql: str) -> list[Any]:
+        raise Trouble("missing_privilege", "privilege.table_select_missing", f"{sql}: not authorized")
+
+    late: Any = SimpleNamespace(ask=ask, deadline=SimpleNamespace(over=lambda: True))
+    assert [why.code for _, why in _unreadable(late, ['"S"."A"', '"S"."B"'])] == ["privilege.table_select_missing"]
