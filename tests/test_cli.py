@@ -560,10 +560,12 @@ def test_lint_names_file_line_and_nearest_key(mend: Mend, monkeypatch: pytest.Mo
     assert "words.j2:2:1:" in mend("lint", "words.j2").out
 
 
-def test_a_new_connector_takes_no_name_that_mend_knows(mend: Mend, tmp_path: Path) -> None:
-    ran = mend("new", "connector", "hubspot")
+@pytest.mark.parametrize("key", ["hubspot", "http"])
+def test_a_new_connector_takes_no_name_that_mend_knows(mend: Mend, tmp_path: Path, key: str) -> None:
+    """`http` is another name of http_api."""
+    ran = mend("new", "connector", key)
     assert (ran.code, ran.out) == (2, "")
-    assert "Mend knows hubspot already" in ran.err
+    assert f"Mend knows {key} already" in ran.err
     assert not (tmp_path / "connectors").exists()
 
 

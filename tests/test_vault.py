@@ -242,3 +242,18 @@ def test_the_terminal_keeps_lists_and_forgets_with_a_key_of_its_own(tmp_path: Pa
     gone = run(tmp_path, "forget", "crm-token")
     assert (gone.returncode, gone.stderr.count("\n")) == (2, 1)
     assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(b"\xff\xfe\x00", "not text in UTF-8"), (b"x" * 100_001, "more than 100000"), (None, "nothing was given")],
+)
+def test_what_is_no_secret_is_told_and_not_kept_in_part(tmp_path: Path, given: bytes | None, said: str) -> None:
+    """None: standard input is closed."""
+    command = [sys.executable, "-m", "bot.cli", "vault", "put", "crm"]
+    env = {**os.environ, "MEND_DATA_DIR": str(tmp_path), "PYTHONUTF8": "1"}
+    closed = ["sh", "-c", 'exec "$@" <&-', "sh"] if given is None else []
+    ran = subprocess.run([*closed, *command], env=env, input=given, capture_output=True, timeout=120, check=False)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert said in ran.stderr.decode()
+    assert ran.stderr.count(b"\n") == 1

@@ -30,6 +30,8 @@ def main() -> None:
     """One line on standard error for everything that goes wrong, never a traceback."""
     if not sys.warnoptions:  # libraries' warnings are not for the people who read this terminal
         warnings.simplefilter("ignore")
+    if sys.stdin is None:  # closed by who started this
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115 - for as long as the process lives
     try:
         sys.exit(_run(sys.argv[1:]))
     except BrokenPipeError:  # `mend connectors | head`

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterable
@@ -14,7 +15,7 @@ from bot.manifest import manifest as read
 from bot.own import own_sheets, use_own
 from bot.settings import SettingsError
 from flows.core.flow import mermaid
-from flows.core.sheet import HERE, Family, Sheet, known_keys, sheet
+from flows.core.sheet import HERE, Family, Sheet, SheetError, known_keys, sheet
 from messages import render
 
 
@@ -77,7 +78,7 @@ def new_connector(key: str) -> int:
     there = [path for path in files if path.exists()]
     if there:
         raise SettingsError(f"{there[0]} is there already: choose another key or edit it")
-    if key in known_keys():  # the scaffold would win over it, and break the connections that use it
+    if knows(key):  # by an alias too: the scaffold would win over it, and break the connections that use it
         raise SettingsError(f"Mend knows {key} already, see `mend docs {key}`: choose another key")
     title, today = key.replace("_", " ").title(), datetime.now(UTC).date()
     for path, text in files.items():
@@ -88,6 +89,12 @@ def new_connector(key: str) -> int:
     print(f"`mend lint {_short(next(iter(files)))}` names each blank that is left,")
     print(f"`mend docs {key}` shows what people will read")
     return 0
+
+
+def knows(key: str) -> bool:
+    with contextlib.suppress(SheetError):
+        return bool(sheet(key))
+    return False
 
 
 def _short(path: Path) -> Path:

@@ -15,6 +15,7 @@ from bot.settings import SettingsError
 from bot.vault import LEFT, Vault
 from messages.escape import utc
 
+MOST = 100_000
 NAME = re.compile(r"[\w.-]{1,100}")
 
 
@@ -41,8 +42,14 @@ def listed(as_json: bool) -> int:
 def put(name: str) -> int:
     if not NAME.fullmatch(name):
         raise SettingsError(f"{name!r} is not a name: letters, digits, '.', '_' and '-'")
-    asked = sys.stdin.isatty()
-    value = getpass.getpass(f"{name} (not shown): ") if asked else sys.stdin.read(100_000).rstrip("\r\n")
+    try:
+        asked = sys.stdin.isatty()
+        value = getpass.getpass(f"{name} (not shown): ") if asked else sys.stdin.read(MOST + 1).rstrip("\r\n")
+        value.encode()
+    except UnicodeError:
+        raise SettingsError("what was given is not text in UTF-8: encode it first, as with base64") from None
+    if len(value) > MOST:
+        raise SettingsError(f"what was given has more than {MOST} characters, and half a secret is none")
     if not value:
         raise SettingsError("nothing was given: type the secret, or pipe it into `mend vault put`")
     _vault().put(name, value, "the terminal")
