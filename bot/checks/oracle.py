@@ -82,7 +82,7 @@ def _told(name: str, trouble: Trouble, target: Target, **more: Any) -> Finding:
 def quoted_user(target: Target) -> str:
     """Whose session it is: the driver takes proxy[user], and then it is that of the user in brackets.
 
-    https://github.com/oracle/python-oracledb/blob/main/doc/src/user_guide/connection_handling.rst
+    https://github.com/oracle/python-oracledb/blob/main/doc/src/user_guide/authentication_methods.rst
     """
     user = str(target.settings.get("user") or "")
     found = re.fullmatch(r"[^\[\]]*\[([^\[\]]+)\]", user)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.drivers.network import Deadline, Trouble, bounded, os_trouble
+from bot.drivers.network import Deadline, Trouble, bounded, connect, os_trouble
 
 # An error's words; redis-py takes the word before them off some. https://github.com/redis/redis/blob/unstable/src/server.c
 # (shared objects) and https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/
@@ -65,6 +65,16 @@ def _link(settings: Mapping[str, Any], password: str, host: str, port: int, dead
     from redis.connection import Connection, SSLConnection
     from redis.retry import Retry
 
+    class Plain(Connection):
+        """Reached as all other servers are: redis-py waits its whole limit for each of a name's addresses in turn."""
+
+        def _connect(self) -> Any:
+            return _reached(self, deadline)
+
+    class Secure(SSLConnection):
+        def _connect(self) -> Any:
+            return self._wrap_socket_with_ssl(_reached(self, deadline))  # type: ignore[no-untyped-call]
+
     mode = str(settings.get("sslmode") or "disable")
     usual: dict[str, Any] = {
         "host": host, "port": port, "protocol": 2,
@@ -74,14 +84,19 @@ def _link(settings: Mapping[str, Any], password: str, host: str, port: int, dead
         "driver_info": None,
     }  # fmt: skip
     if mode in ("disable", "allow", "prefer"):
-        plain: Any = Connection
-        return plain(**usual)
+        return Plain(**usual)  # type: ignore[no-untyped-call]
     verify = mode.startswith("verify") or bool(settings.get("ssl_root_cert"))
-    return SSLConnection(
+    return Secure(
         **usual, ssl_cert_reqs="required" if verify else "none", ssl_check_hostname=mode == "verify-full",
         ssl_ca_certs=settings.get("ssl_root_cert"), ssl_certfile=settings.get("ssl_cert"),
         ssl_keyfile=settings.get("ssl_key"), ssl_password="-",  # noqa: S106 - else OpenSSL asks the terminal
     )  # fmt: skip
+
+
+def _reached(link: Any, deadline: Deadline) -> Any:
+    peer = connect(link.host, link.port, deadline.left())
+    peer.settimeout(link.socket_timeout)
+    return peer
 
 
 def _look(link: Any, settings: Mapping[str, Any], patterns: Sequence[str], deadline: Deadline) -> Reading:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import redis as client
 
+from bot.drivers.redis import examine
 from tests.debian import missing, program
 from tests.faults.certificates import Authority
 from tests.faults.frame import Fault, Wire, both, prove, setting
@@ -229,3 +230,21 @@ def test_what_redis_documents_has_its_code(said: str, code: str) -> None:
         wire = Wire("redis", {"host": "127.0.0.1", "port": port}, {"password": "x"}, timeout=2.0)
         found = next(f for f in wire.look() if f.verdict == "bad")
     assert found.code == code, found
+
+
+def test_an_address_that_says_nothing_holds_up_the_next_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(peer: socket.socket) -> None:
+        while peer.recv(999):
+            time.sleep(0.1)
+            peer.sendall(b"*2\r\n$1\r\n0\r\n*0\r\n")
+
+    with listener(slow) as port, socket.socket() as dead, contextlib.ExitStack() as crowd:
+        dead.bind(("127.0.0.2", port))
+        dead.listen(0)
+        for _ in range(12):  # its queue is full, so that the system drops who comes next
+            waiting = crowd.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.2", port))
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (place, port)) for place in ("127.0.0.2", "127.0.0.1")]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *given, **more: found)
+        assert list(examine({"host": "two.example", "port": port}, "", ("a*",), 2.0).keys) == ["a*"]
