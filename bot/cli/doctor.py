@@ -134,8 +134,11 @@ def _members(group: str, names: list[str], env: Environment) -> int:
 def _ask(base: str, method: str, token: str, **params: str) -> tuple[dict[str, Any], Mapping[str, str]]:
     import requests
 
+    from bot.drivers.authorities import for_services
+
     try:
-        answer = requests.post(base + method, params, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.post(base + method, params, headers=headers, timeout=10, verify=for_services())
         return dict(answer.json()), answer.headers
     except (requests.RequestException, ValueError, TypeError) as error:
         raise SettingsError(f"Slack does not answer at {base} ({type(error).__name__}): check SLACK_API_URL") from None

@@ -18,3 +18,8 @@ def authorities() -> str | bool:
         return system.capath if system.capath and os.listdir(system.capath) else True
     except OSError:
         return True
+
+
+def for_services() -> str | bool:
+    """For what an administrator named, as desks and platforms: REQUESTS_CA_BUNDLE where it is set, else as checks."""
+    return os.environ.get("REQUESTS_CA_BUNDLE") or authorities()

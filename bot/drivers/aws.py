@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from bot.drivers.authorities import authorities
 from bot.drivers.network import Deadline, Trouble, bounded
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
@@ -84,6 +85,12 @@ def _descriptions() -> Any:
     return botocore.session.Session().get_component("data_loader")
 
 
+def _believed() -> str | bool:
+    """As every other check; botocore takes no folder."""
+    known = authorities()
+    return known if isinstance(known, str) and os.path.isfile(known) else True
+
+
 class Account:
     """One connection's way to AWS. Every call ends by the one deadline."""
 
@@ -116,7 +123,7 @@ class Account:
         limits = botocore.config.Config(**wanted)
         self.clients[service] = session.create_client(
             service, region_name=self.region, endpoint_url=self.settings.get("endpoint_url") or None, config=limits,
-            verify=self.settings.get("ca_file") or None, aws_access_key_id=self.keys.access_key,
+            verify=self.settings.get("ca_file") or _believed(), aws_access_key_id=self.keys.access_key,
             aws_secret_access_key=self.keys.secret_key, aws_session_token=self.keys.token or None,
         )  # fmt: skip
         return self.clients[service]

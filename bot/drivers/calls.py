@@ -6,6 +6,7 @@ from typing import Any
 
 import requests
 
+from bot.drivers.authorities import for_services
 from bot.drivers.network import Deadline, Trouble, bounded
 
 # All sources of an account may come in one answer: https://www.stitchdata.com/docs/developers/stitch-connect/api
@@ -26,6 +27,9 @@ def call(method: str, url: str, silent: float, **more: Any) -> requests.Response
     """
     deadline = Deadline(silent * WHOLE)
 
+    signed = any(name.lower() == "authorization" for name in more.get("headers") or ())
+    more = {"verify": for_services(), **({"auth": _as_it_is} if signed else {}), **more}
+
     def made() -> requests.Response:
         with _Session() as session:
             answer = session.request(method, url, timeout=silent, stream=True, allow_redirects=False, **more)
@@ -36,6 +40,11 @@ def call(method: str, url: str, silent: float, **more: Any) -> requests.Response
         return bounded(deadline, made, "call")
     except Trouble:
         raise requests.Timeout(f"no complete answer within {deadline.seconds:g} s") from None
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Else what a `.netrc` of this machine has for the host would take the place of the token."""
+    return request
 
 
 def _read(answer: requests.Response, deadline: Deadline) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.drivers.authorities import authorities
 from bot.drivers.http import agent
 from bot.drivers.network import Trouble
 
@@ -52,8 +53,8 @@ class Keys:
             session.headers.update({"Authorization": f"Bearer {self.key}", "User-Agent": agent()})
             try:
                 answer = session.request(
-                    method, self.base + path, timeout=self.timeout, allow_redirects=False, verify=self.ca_file or True,
-                    **more,
+                    method, self.base + path, timeout=self.timeout, allow_redirects=False,
+                    verify=self.ca_file or authorities(), **more,
                 )  # fmt: skip
             except requests.RequestException as error:
                 said = f"SendGrid does not answer ({type(error).__name__})"

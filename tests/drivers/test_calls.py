@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from bot.desks import calls as desks
 from bot.desks.base import DeskError
+from bot.drivers.aws import Account, Keys
 from bot.drivers.calls import call, json_in
+from bot.drivers.network import Deadline, Trouble
+from bot.drivers.sendgrid_keys import Keys as Sendgrid
 from bot.platforms import airbyte, api, fivetran, stitch
 from bot.platforms.base import PlatformError
+from tests.checks.test_http_odd import encrypted
 from tests.fakes.serve import serving
+from tests.faults.certificates import Authority
 from tests.servers import in_time, listener
 
 DEEP = "[" * 200_000 + "]" * 200_000
@@ -81,3 +90,43 @@ def test_an_answer_of_another_shape_is_the_platforms_and_no_crash(body: str) -> 
                 platform.find("shop")
     with serving(lambda path, headers: (200, {}, {"data": [1], "access_token": "a"})) as url:
         assert airbyte.make("a:b", "", url).last_job("101").state == "none"
+
+
+def test_the_token_that_is_given_is_sent_whatever_netrc_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login bob password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    seen: list[str] = []
+
+    def answers(path: str, headers: Any) -> tuple[int, dict[str, str], str]:
+        seen.append(headers["authorization"])
+        return 200, {}, "{}"
+
+    with serving(answers) as url:
+        call("GET", url, 5, headers={"Authorization": "Bearer token"})
+    assert seen == ["Bearer token"]
+
+
+def of_s3(url: str) -> None:
+    Account({"endpoint_url": url, "region": "eu-west-1"}, Keys("a", "b"), Deadline(5)).call("s3", "list_buckets")
+
+
+@pytest.mark.parametrize("ask", [lambda url: call("GET", url, 5), of_s3, lambda url: Sendgrid(url, "k", 5).scopes()])
+def test_an_authority_that_the_system_knows_is_believed(
+    ask: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The handshake's check believes it: the call behind it has to."""
+    authority = Authority(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("own", "localhost", "localhost"))
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.root))
+    seen: list[bytes] = []
+
+    def answers(peer: socket.socket, request: bytes) -> None:
+        seen.append(request)
+        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+
+    with encrypted(answers, context) as url, contextlib.suppress(Trouble):
+        ask(url)
+    assert seen
