@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.checks.base import Target, finding
+from bot.checks.reading import out_of_time
 from bot.checks.text import evidence, readable
 from bot.drivers.aws import Account, Keys
 from bot.drivers.network import Deadline, Trouble
@@ -128,9 +129,16 @@ def _bucket(target: Target, account: Account) -> tuple[str, list[Problem]]:
 
 
 def _tables(target: Target, account: Account) -> tuple[str, list[Problem]]:
-    problems: list[Problem] = []
+    problems, late, whole = list[Problem](), list[str](), Deadline(target.timeout * 3)
     for table in target.tables:
-        problems += _table(target, account, table)
+        account.deadline = Deadline(min(target.timeout, whole.left()))
+        found = [] if whole.over() else _table(target, account, table)
+        if whole.over():  # what it found, it found for want of time
+            late.append(table)
+        else:
+            problems += found
+    if late:
+        problems.append((out_of_time(late), "", ""))
     if not target.tables:
         try:
             account.call("dynamodb", "list_tables", Limit=1)

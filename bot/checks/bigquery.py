@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from bot.checks.base import Target, finding
-from bot.checks.reading import once, told
+from bot.checks.reading import once, out_of_time, told
 from bot.checks.text import evidence
 from bot.drivers.bigquery import API, Account, Reading, look
 from bot.drivers.network import Deadline, Trouble
@@ -47,11 +47,13 @@ def verify_permissions(target: Target) -> Finding:
     made = _account(target)
     if isinstance(made, Trouble):
         return finding(RIGHTS, "unclear", made.code, made.cause, evidence=evidence(target, made.evidence))
-    made.deadline = Deadline(target.timeout)
     dataset = str(target.settings.get("dataset") or "")
-    read = look(made, [_split(dataset, name) for name in target.tables], dataset)
+    whole = Deadline(target.timeout * 3)
+    read = look(made, [_split(dataset, name) for name in target.tables], dataset, target.timeout, whole)
     if read.refused:
         return _bad(target, made, read)
+    if read.unproven:
+        return _told(RIGHTS, out_of_time(read.unproven), target, unproven=read.unproven, user=read.email)
     said = f"all {len(target.tables)} selected tables" if target.tables else "queries"
     return finding(RIGHTS, "good", evidence=f"{said} may be read as {read.email}", user=read.email)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -47,6 +47,12 @@ def interrupted(name: str, trouble: Trouble, target: Target, facts: Mapping[str,
     proved = trouble.code.partition(".")[0] in ("capacity", "contention", "config")
     found = told(name, trouble, target, facts)
     return found if proved else replace(found, verdict="unclear")
+
+
+def out_of_time(unproven: Sequence[str]) -> Trouble:
+    """Of what was selected some was not asked for: that is no fault of the source."""
+    named = f"{', '.join(unproven[:8])}{' ...' if len(unproven) > 8 else ''}"
+    return Trouble("unclassified", "availability.too_slow", f"time ran out; not proven: {named}")
 
 
 def password_ends(target: Target, at: float) -> dict[str, Any]:

@@ -49,11 +49,12 @@ REASONS: Rows = (
 
 @dataclass
 class Reading:
-    """What the token saw: where the data is, and what was refused of which thing."""
+    """What the token saw: where the data is, what was refused of which thing, and what there was no time to ask."""
 
     email: str
     location: str = ""
     refused: list[tuple[str, Trouble]] = field(default_factory=list)
+    unproven: list[str] = field(default_factory=list)
 
 
 class Account:
@@ -127,9 +128,13 @@ def _part(values: Mapping[str, Any]) -> str:
     return _text(json.dumps(values).encode())
 
 
-def look(account: Account, tables: Sequence[tuple[str, str]], dataset: str) -> Reading:
-    """The dataset, each table, and a query that is only judged and not run, so that nothing is read or paid."""
+def look(account: Account, tables: Sequence[tuple[str, str]], dataset: str, each: float, whole: Deadline) -> Reading:
+    """The dataset, each table, and a query that is only judged and not run, so that nothing is read or paid.
+
+    `each`: seconds for one table.
+    """
     reading = Reading(account.email)
+    account.deadline = Deadline(each)
     try:
         if dataset:
             reading.location = str(account.call(f"/datasets/{quote(dataset)}").get("location") or "")
@@ -139,12 +144,19 @@ def look(account: Account, tables: Sequence[tuple[str, str]], dataset: str) -> R
         return reading
     for place, table in tables:
         name = f"{place}.{table}"
+        if whole.over():
+            reading.unproven.append(name)
+            continue
+        account.deadline = Deadline(min(each, whole.left()))
         try:
             # No part of a name may hold a backtick: https://cloud.google.com/bigquery/docs/tables#table_naming
             known = f"{account.project}.{name}".replace("`", "").replace("\\", "")
             _judged(account, f"SELECT * FROM `{known}` LIMIT 0", reading.location)  # noqa: S608 - quoted name
         except Trouble as trouble:
-            reading.refused.append((name, trouble))
+            if whole.over():  # it had no whole time
+                reading.unproven.append(name)
+            else:
+                reading.refused.append((name, trouble))
     return reading
 
 
