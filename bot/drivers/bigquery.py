@@ -47,6 +47,10 @@ REASONS: Rows = (
 )  # fmt: skip
 
 
+# Of these a good answer has one at least: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query
+OWN = {"kind", "jobComplete", "jobReference", "datasetReference"}
+
+
 @dataclass
 class Reading:
     """What the token saw: where the data is, what was refused of which thing, and what there was no time to ask."""
@@ -109,7 +113,7 @@ class Account:
         base = str(self.settings.get("base_url") or API).rstrip("/")
         answer = self._ask(f"{base}/bigquery/v2/projects/{quote(self.project)}{path}", json.dumps(post) if post else "")
         told = answer.json()
-        if answer.status == 200 and isinstance(told, dict):
+        if answer.status == 200 and isinstance(told, dict) and "error" not in told and OWN & told.keys():
             return told
         raise _known(REASONS, answer, path)
 

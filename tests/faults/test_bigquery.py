@@ -97,6 +97,17 @@ def test_neither_key_nor_token_is_in_what_is_found(played: tuple[Google, Wire]) 
     assert "ya29" not in said
 
 
+@pytest.mark.parametrize("body", [{}, {"status": "ok"}, {"error": {"code": 403, "message": "no"}}])
+def test_what_bigquery_never_answers_proves_no_right(played: tuple[Google, Wire], body: dict[str, Any]) -> None:
+    google, wire = played
+    with serving(lambda path, headers: google.answer(path, headers) if "token" in path else (200, {}, body)) as url:
+        wire.settings["base_url"] = url
+        top = explaining(wire.look())
+    assert top is not None
+    assert top.check == "permissions_sufficient"
+    assert top.verdict != "good"
+
+
 def test_a_page_of_somebody_else_is_not_googles_word(played: tuple[Google, Wire]) -> None:
     with serving(
         lambda path, headers: (403, {"Content-Type": "text/html"}, "<html>Access denied by policy</html>")
