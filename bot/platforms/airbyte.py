@@ -141,8 +141,8 @@ def _streams(known: dict[str, Any]) -> tuple[Stream, ...] | None:
     """Those that a connection copies. How a source's log is read, its configuration says for all of them."""
     configured = known.get("configurations")
     listed = configured.get("streams") if isinstance(configured, dict) else None
-    rows = [one for one in listed or [] if isinstance(one, dict)]
-    return tuple(Stream(str(s.get("name") or ""), str(s.get("namespace") or "")) for s in rows) if rows else None
+    those = rows(listed)
+    return tuple(Stream(str(s.get("name") or ""), str(s.get("namespace") or "")) for s in those) if those else None
 
 
 def make(token: str, region: str, base_url: str) -> Airbyte:

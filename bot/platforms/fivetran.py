@@ -80,7 +80,7 @@ class Fivetran:
     def last_check(self, source: str) -> LastCheck:
         """As its newest setup tests or sync left it."""
         known = self._call("GET", f"/v1/connections/{quote(source, safe='')}")
-        status = known.get("status") or {}
+        status = _object(known.get("status"))
         setup, id_ = (
             str(status.get("setup_state") or ""),
             str(known.get("failed_at") or known.get("succeeded_at") or ""),
@@ -91,7 +91,7 @@ class Fivetran:
 
     def last_job(self, source: str) -> Job:
         known = self._call("GET", f"/v1/connections/{quote(source, safe='')}")
-        status = known.get("status") or {}
+        status = _object(known.get("status"))
         good, bad = moment(known.get("succeeded_at")), moment(known.get("failed_at"))
         more: dict[str, Any] = {"paused": "somebody" if known.get("paused") else ""}
         if status.get("rescheduled_for"):
@@ -134,6 +134,10 @@ class Fivetran:
         return data if isinstance(data, dict) else {}
 
 
+def _object(there: Any) -> dict[str, Any]:
+    return there if isinstance(there, dict) else {}
+
+
 def _schema(row: Mapping[str, Any]) -> str:
     """What it fills; of some connectors `schema.table`."""
     return str(row.get("schema")).split(".")[0]
@@ -155,7 +159,7 @@ def streams_of(schemas: Any) -> tuple[Stream, ...] | None:
     return tuple(
         Stream(str(name), str(place))
         for place, one in on.items()
-        for name, table in (one.get("tables") or {}).items()
+        for name, table in _object(one.get("tables")).items()
         if isinstance(table, dict) and table.get("enabled")
     )
 
@@ -165,7 +169,7 @@ def _tested(tests: Any) -> LastCheck:
 
     https://fivetran.com/docs/rest-api/api-reference/connections/run-setup-tests
     """
-    ran = [one for one in tests or [] if isinstance(one, dict)]
+    ran = rows(tests)
     failed = [one for one in ran if one.get("status") in ("FAILED", "JOB_FAILED")]
     said = "; ".join(f"{one.get('title')}: {one.get('message') or 'failed'}" for one in failed)
     return LastCheck(str(uuid.uuid4()), "bad" if failed else "good" if ran else "none", said)
@@ -173,9 +177,9 @@ def _tested(tests: Any) -> LastCheck:
 
 def _wants(status: dict[str, Any]) -> str:
     """What Fivetran says has to be done: the only words that it gives for a failure."""
-    told = [*(status.get("tasks") or []), *(status.get("warnings") or [])]
+    told = [*rows(status.get("tasks")), *rows(status.get("warnings"))]
     words = [f"{one.get('message') or one.get('code')}: {one['details']}" if one.get("details") else
-             str(one.get("message") or one.get("code")) for one in told if isinstance(one, dict)]  # fmt: skip
+             str(one.get("message") or one.get("code")) for one in told]  # fmt: skip
     return "; ".join(words) or f"the sync failed, and its setup is {status.get('setup_state') or 'unknown'}"
 
 

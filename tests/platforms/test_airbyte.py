@@ -113,3 +113,10 @@ def test_what_airbyte_does_not_take_is_said_without_the_value(known: Airbyte, si
     with pytest.raises(PlatformError, match="does not take it") as caught:
         known.send(SHOP, {"password": NEW})
     assert NEW not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", [5, "abc", [1], {"a": 1}])
+def test_streams_of_another_shape_are_not_known(known: Airbyte, side: AirbyteApi, odd: Any) -> None:
+    side.connections[-1]["configurations"] = {"streams": odd}
+    known.sources()
+    assert known.shown(SHOP).streams is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -117,3 +118,16 @@ def test_a_list_without_end_is_told(known: Fivetran, side: FivetranApi, monkeypa
     monkeypatch.setattr(Fivetran, "_call", lambda *_: {"items": [{"id": "a", "schema": "b"}], "next_cursor": "c"})
     with pytest.raises(PlatformError, match="Fivetran's list of connections has no end behind 2"):
         known.sources()
+
+
+@pytest.mark.parametrize("odd", [5, "abc", [1], {"a": 1}])
+def test_parts_of_another_shape_are_no_fault_of_mends(
+    known: Fivetran, monkeypatch: pytest.MonkeyPatch, odd: Any
+) -> None:
+    said = {"id": SHOP, "schema": "shop", "service": "postgres", "config": {"host": "db"}, "schemas": {"a": {"enabled": True, "tables": odd}},
+            "failed_at": "2026-01-02T00:00:00Z"}  # fmt: skip
+    for status in (odd, {"setup_state": "broken", "tasks": odd, "warnings": odd}):
+        monkeypatch.setattr(Fivetran, "_call", lambda *_, status=status: {**said, "status": status})
+        assert known.last_job(SHOP).state == "bad"
+        assert known.last_check(SHOP).state in ("none", "bad")
+    assert known.shown(SHOP).settings == {"host": "db"}
