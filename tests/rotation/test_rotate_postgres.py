@@ -90,7 +90,8 @@ def test_a_yes_of_somebody_allowed_replaces_the_password_and_the_case_closes_on_
     talk.until("resolved")
     assert len([t for t in talk.texts if "is being replaced" in t]) == 1
     seen = everything(world) + source.server.log.read_text()
-    assert "ALTER ROLE CURRENT_USER PASSWORD 'SCRAM-SHA-256$" in seen
+    user = source.connection(tables=[])["settings"]["user"]
+    assert f'ALTER ROLE "{user}" PASSWORD \'SCRAM-SHA-256$' in seen
     assert new not in seen
     assert OLD not in "\n".join(line for line in seen.splitlines() if "CREATE ROLE" not in line)
 
