@@ -71,12 +71,18 @@ def flooding(peer: socket.socket) -> None:
         peer.sendall(b"\xff" * 65536)
 
 
-def dripping(first: bytes) -> Callable[[socket.socket], None]:
+def dripping(
+    first: bytes, drop: bytes = b"\x16", every: float = 0.3, *, asked: bool = False
+) -> Callable[[socket.socket], None]:
+    """Says `first`, then a `drop` every so many seconds for ever; with `asked` once it has heard something."""
+
     def talk(peer: socket.socket) -> None:
+        if asked:
+            peer.recv(65536)
         peer.sendall(first)
         while True:
-            time.sleep(0.3)
-            peer.sendall(b"\x16")
+            time.sleep(every)
+            peer.sendall(drop)
 
     return talk
 

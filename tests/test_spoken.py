@@ -27,6 +27,15 @@ def understood(text: str, state: str) -> dict[str, Any] | None:
     return words._understood(text, {"state": state, "choices": []})
 
 
+def looked(case: Case, step: str) -> Case:
+    """The case after this look at its connection came back."""
+    hands = Hands.__new__(Hands)
+    hands.settings = lambda: HERE
+    found = [one.to_dict() for one in hands._look(case, step)]
+    raw = Event("checked", "k1", 2.0, data={"run": case.run, "step": step, "findings": found}).to_dict()
+    return engine.advanced("c1", raw, HERE, case.to_dict(), reader=False)[0]
+
+
 @pytest.mark.parametrize(
     ("text", "state"),
     [
@@ -59,11 +68,7 @@ def test_a_connection_that_vanished_while_its_job_was_awaited_does_not_work_agai
         "c1", "T1", "C1", "U0ALICE", 1.0, state="confirming_recovery", connection="gone", connector="postgres",
         version=2, waiting=True, findings=[job], run=3, due="job", due_at=2.0, confirming_at=1.0,
     )  # fmt: skip
-    hands = Hands.__new__(Hands)
-    hands.settings = lambda: HERE
-    found = [one.to_dict() for one in hands._look(waiting, "await_job")]
-    raw = Event("checked", "k1", 2.0, data={"run": 3, "step": "await_job", "findings": found}).to_dict()
-    case, _ = engine.advanced("c1", raw, HERE, waiting.to_dict(), reader=False)
+    case = looked(waiting, "await_job")
     assert (case.state, case.waiting) == ("checking_network", True)
     assert "mend.yml" in next(f.evidence for f in case.findings if f.verdict == "bad")
     assert [o.name for o in case.orders if o.name == "settle"], "the old question keeps its buttons"
@@ -99,11 +104,7 @@ def test_a_connection_that_vanished_during_an_outage_does_not_bring_its_provider
         "c1", "T1", "C1", "U0ALICE", 1.0, state="waiting_for_provider", connection="gone", connector="postgres",
         version=2, waiting=True, findings=[outage], run=3, due="poll", due_at=2.0,
     )  # fmt: skip
-    hands = Hands.__new__(Hands)
-    hands.settings = lambda: HERE
-    found = [one.to_dict() for one in hands._look(parked, "check_status")]
-    raw = Event("checked", "k1", 2.0, data={"run": 3, "step": "check_status", "findings": found}).to_dict()
-    case, _ = engine.advanced("c1", raw, HERE, parked.to_dict(), reader=False)
+    case = looked(parked, "check_status")
     assert case.state == "checking_network"
     assert "settle" in [o.name for o in case.orders]
     assert "provider_back" not in str(case.orders)

@@ -119,9 +119,10 @@ class Listeners:
     async def _action(self, body: Body) -> None:
         action, user = body["actions"][0], str(body["user"]["id"])
         chosen = action.get("selected_option") or action
-        case_id, _, rest = str(chosen.get("value") or "").partition(":")
+        value = str(chosen.get("value") or "")
+        case_id, _, rest = value.partition(":")
         version, _, name = rest.partition(":")[2].partition(":")
-        name = self._whole(name, len(str(chosen.get("value") or "")))
+        name = self._whole(name, len(value))
         to = str(action.get("selected_user") or "")
         if to:  # a list of people carries no value
             case_id = str(action.get("block_id") or "").partition(".")[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import socket
-import time
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -17,7 +16,7 @@ from flows.core.finding import Finding
 from flows.core.sheet import sheet
 from tests.fakes.recorded import KEY
 from tests.fakes.serve import Reply, serving
-from tests.servers import in_time, listener, refusing_port, silent
+from tests.servers import dripping, in_time, listener, refusing_port, silent
 
 LOGIN = "<!doctype html><title>Sign in</title><form><input type=password></form>"
 BLOCKED = "<html><title>Attention Required! | Cloudflare</title><body>You have been blocked</body></html>"
@@ -74,19 +73,12 @@ def test_a_silent_server_is_given_up_in_time() -> None:
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n"])
 def test_a_server_that_drips_is_given_up_in_time(first: bytes) -> None:
-    def drip(peer: socket.socket) -> None:
-        peer.recv(4096)
-        peer.sendall(first)
-        while True:
-            time.sleep(0.1)
-            peer.sendall(b"a")
-
     def given_up() -> str:
         with pytest.raises(Trouble) as caught:
             get(f"http://127.0.0.1:{port}/", {}, 0.6)
         return caught.value.code
 
-    with listener(drip) as port:
+    with listener(dripping(first, b"a", 0.1, asked=True)) as port:
         code = in_time(1.2, given_up)
     assert code in ("availability.too_slow", "network.accepts_but_silent")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,20 +23,13 @@ from bot.platforms.base import PlatformError
 from tests.checks.test_http_odd import encrypted
 from tests.fakes.serve import serving
 from tests.faults.certificates import Authority
-from tests.servers import in_time, listener
+from tests.servers import dripping, in_time, listener
 
 DEEP = "[" * 200_000 + "]" * 200_000
 
 
 def drips(first: bytes) -> Callable[[socket.socket], None]:
-    def talk(peer: socket.socket) -> None:
-        peer.recv(65536)
-        peer.sendall(first)
-        while True:
-            time.sleep(0.05)
-            peer.sendall(b" ")
-
-    return talk
+    return dripping(first, b" ", 0.05, asked=True)
 
 
 def floods(peer: socket.socket) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 from flows.core.finding import Finding, explaining
 from tests.faults.frame import Wire
 from tests.faults.ssh_site import SshSite
-from tests.servers import listener
+from tests.servers import dripping, listener
 from tests.sshd import missing_sshd, sshd
 
 pytestmark = pytest.mark.skipif(bool(missing_sshd()), reason=missing_sshd() or "-")
@@ -34,13 +33,7 @@ def floods(first: bytes = b"", chunk: bytes = b"\xff" * 65536) -> Callable[[sock
 
 
 def drips(first: bytes = b"") -> Callable[[socket.socket], None]:
-    def talk(peer: socket.socket) -> None:
-        peer.sendall(first)
-        while True:
-            time.sleep(1)
-            peer.sendall(b"a")
-
-    return talk
+    return dripping(first, b"a", 1)
 
 
 BEFORE = {
