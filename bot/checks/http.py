@@ -152,8 +152,8 @@ def _asks_who(answer: Answer, control: Answer) -> bool:
 def _unknown(target: Target, ruling: Ruling) -> Ruling:
     """An API that says no to everybody alike does not know the credential, or does not look at it."""
     bad = bad_credential(target)
-    alike = (ruling.code, "auth.credential_not_sent", "access.waf_blocked", "access.ip_not_allowed")
-    return replace(bad, verdict="unclear", alternatives=alike)
+    others = (ruling.code, "auth.credential_not_sent", "access.waf_blocked", "access.ip_not_allowed")
+    return replace(bad, verdict="unclear", alternatives=others)
 
 
 def _clocked(words: str, ruling: Ruling, answer: Answer) -> tuple[str, Ruling]:

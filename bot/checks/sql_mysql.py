@@ -9,7 +9,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.network import kept_line
 from bot.checks.remedies import managed, place, remedy
-from bot.checks.text import evidence, parts, readable
+from bot.checks.text import evidence, parts, readable, written
 from bot.drivers.mysql import Reading, examine
 from bot.drivers.mysql_catalogue import Seen, quoted
 from bot.drivers.network import Trouble
@@ -129,15 +129,9 @@ def _bad(target: Target, read: Reading, wrong: list[Wrong], facts: dict[str, Any
 
 def _corrected(target: Target, wrong: list[Wrong]) -> list[str]:
     """The selection with the names as the server has them."""
-    right = {seen.name: _written(seen) for seen, code, _ in wrong if code == "config.identifier_case"}
+    cased = [seen for seen, code, _ in wrong if code == "config.identifier_case"]
+    right = {seen.name: written(seen.similar[0], seen.table, quoted) for seen in cased}
     return [right.get(".".join(_split(target, name)), name) for name in target.tables]
-
-
-def _written(seen: Seen) -> str:
-    """The nearest name as mend.yml takes it: in quotes where a dot or a quote is part of it."""
-    found = seen.similar[0]
-    schema, table = found[: -len(seen.table) - 1], found[-len(seen.table) :]
-    return f"{quoted(schema)}.{quoted(table)}" if "." in table or "`" in found else found
 
 
 def _kept(target: Target, wrong: list[Wrong]) -> list[str]:

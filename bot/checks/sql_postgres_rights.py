@@ -8,7 +8,7 @@ from typing import Any
 from bot.checks.base import Target, finding
 from bot.checks.remedies import managed, place, remedy
 from bot.checks.remedies_postgres import literal, quoted
-from bot.checks.text import evidence, readable
+from bot.checks.text import evidence, readable, written
 from bot.drivers.postgres import Reading
 from bot.drivers.postgres_catalogue import Below, TableRights
 from flows.core.finding import Finding, Verdict
@@ -86,14 +86,10 @@ def _other_case(right: TableRights) -> bool:
 def _corrected(target: Target, read: Reading) -> list[str]:
     """The selection with the names as the server has them."""
     pairs = zip(target.tables, read.rights, strict=True)
-    return [_written(right) if not right.there and right.similar else name for name, right in pairs]
-
-
-def _written(right: TableRights) -> str:
-    """The nearest name as mend.yml takes it: in quotes where a dot or a quote is part of it."""
-    found = right.similar[0]
-    schema, table = found[: -len(right.table) - 1], found[-len(right.table) :]
-    return f"{quoted(schema)}.{quoted(table)}" if "." in table or '"' in found else found
+    return [
+        written(right.similar[0], right.table, quoted) if not right.there and right.similar else name
+        for name, right in pairs
+    ]
 
 
 def _kept(target: Target, read: Reading) -> list[str]:

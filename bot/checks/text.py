@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from bot.checks.base import Target
 from bot.log import IN_URL
@@ -46,6 +47,12 @@ def parts(name: str, quotes: str = '""') -> list[str]:
             found[-1] += letter
         at += 1
     return found
+
+
+def written(found: str, table: str, quoted: Callable[[str], str]) -> str:
+    """`schema.table` of a catalogue as mend.yml takes it: in quotes where a dot or a quote is part of the table's."""
+    schema, name = found[: -len(table) - 1], found[-len(table) :]
+    return f"{quoted(schema)}.{quoted(name)}" if "." in name or quoted("")[0] in found else found
 
 
 def readable(number: int, *, selected: bool, thing: str = "table") -> str:
